@@ -1,0 +1,67 @@
+"""What every reader returns: images with captions and a split, and what was left out.
+
+Dimension key: N images, M captions of an image.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionedImage:
+    """One photograph and what people wrote about it.
+
+    Args:
+        image_id: the path relative to the images folder, without suffix, with `/` between
+            folders; unique within a data set.
+        path: the image file; it existed when the data set was read.
+        captions: raw human captions, at least one, none of them blank.
+        split: the part of the data set that the image belongs to.
+    """
+
+    image_id: str
+    path: Path
+    captions: tuple[str, ...]
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Something in a data set that was left out.
+
+    Args:
+        item: what it was, such as `Flickr8k.token.txt:17` or an image id.
+        reason: why, in words that are the same for all skips of one kind.
+    """
+
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CaptionDataset:
+    """The images of a data set in a stable order, and what was skipped on the way."""
+
+    name: str
+    images: tuple[CaptionedImage, ...]
+    skips: tuple[Skip, ...] = field(default=())
+
+    def in_split(self, split: str) -> tuple[CaptionedImage, ...]:
+        """Returns the images of one split, in order."""
+        return tuple(image for image in self.images if image.split == split)
+
+    def split_sizes(self) -> dict[str, int]:
+        """Returns the number of images in each split that has any."""
+        counts = Counter(image.split for image in self.images)
+        return {split: counts[split] for split in SPLITS if counts[split]}
+
+
+def count_reasons(skips: Iterable[Skip]) -> dict[str, int]:
+    """Returns how often each reason occurs, the most frequent first."""
+    return dict(Counter(skip.reason for skip in skips).most_common())

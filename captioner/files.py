@@ -1,0 +1,90 @@
+"""Files that are whole at any moment: write beside, sync, then rename.
+
+A reader, or a run that starts after a power cut, sees either the old file or the new one.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+_CHUNK_BYTES = 1 << 20
+
+
+@contextlib.contextmanager
+def replace_file(path: Path, mode: str = "wb", **open_options: Any) -> Iterator[IO[Any]]:
+    """Opens a temporary file beside `path` and renames it to `path` when the block succeeds.
+
+    Args:
+        path: the file to make or replace.
+        mode: "wb" or "w"; text is written as UTF-8 unless `encoding` says otherwise.
+        open_options: what `open` takes, such as `newline`.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; `path` is as it was.
+    """
+    if "b" not in mode:
+        open_options.setdefault("encoding", "utf-8")
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name[:64]}.", suffix=".tmp"
+    )
+    try:
+        with open(handle, mode, **open_options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files private
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as indented UTF-8 JSON, whole or not at all."""
+    with replace_file(path, "w") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text, whole or not at all."""
+    with replace_file(path, "w", newline="\n") as file:
+        file.write(text)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames inside `folder` durable, where the system can."""
+    with contextlib.suppress(OSError):  # Windows cannot open folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Makes the content of a finished file durable."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def hash_file(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
