@@ -46,11 +46,22 @@ class Skip:
 
 @dataclass(frozen=True)
 class CaptionDataset:
-    """The images of a data set in a stable order, and what was skipped on the way."""
+    """The images of a data set in a stable order, and what was skipped on the way.
+
+    Args:
+        name: the format's name, such as `flickr8k`.
+        images: ordered by `image_id`, which no two of them share.
+        skips: everything that was left out, each with its place and reason.
+        files: the caption files and split lists that were read, images excepted; what
+            a fingerprint of the data set must cover beside the images.
+        notes: what was read in spite of a flaw, in sentences.
+    """
 
     name: str
     images: tuple[CaptionedImage, ...]
     skips: tuple[Skip, ...] = field(default=())
+    files: tuple[Path, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     def in_split(self, split: str) -> tuple[CaptionedImage, ...]:
         """Returns the images of one split, in order."""

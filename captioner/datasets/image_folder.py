@@ -1,0 +1,114 @@
+"""The image files of a folder, listed once, and which of them a caption file means."""
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from captioner.errors import DatasetError
+
+_SUFFIXES = ".jpg .jpeg .jpe .jfif .png .gif .bmp .webp .tif .tiff .heic .heif .avif .ppm .pgm .jp2"
+IMAGE_SUFFIXES = frozenset(_SUFFIXES.split())
+
+
+class ImageFolder:
+    """The files under a folder, by their name relative to it.
+
+    The folder is listed once and no file is opened or asked for its status, so 100,000
+    images take about a second. Links to files and folders are followed; broken links and
+    hidden files are not seen.
+
+    Args:
+        root: the folder; every image lies in it or in a folder below.
+
+    Raises:
+        DatasetError: the folder cannot be listed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            self._paths = {_compose(name): path for name, path in sorted(_walk(root))}
+        except OSError as error:
+            raise DatasetError(f"{root} cannot be listed: {error.strerror}.") from error
+        self._by_id: dict[str, list[str]] = {}
+        for name in self.image_names():
+            self._by_id.setdefault(image_id_of(name), []).append(name)
+
+    def image_names(self) -> Iterator[str]:
+        """Yields the names of the files that look like images, in order."""
+        return (name for name in self._paths if is_image_name(name))
+
+    def names_ending(self, suffix: str) -> Iterator[str]:
+        """Yields the names of the files with a suffix, in lower or upper case, in order."""
+        return (name for name in self._paths if name.lower().endswith(suffix))
+
+    def images_with_id(self, image_id: str) -> list[str]:
+        """Returns the names of the images that differ at most in their suffix, in order."""
+        return self._by_id.get(image_id, [])
+
+    def path_of(self, name: str) -> Path:
+        """Returns the file that a name returned by `find` stands for."""
+        return self._paths[name]
+
+    def find(self, name: str) -> str | None:
+        """Returns the relative name of the file that `name` means, or None.
+
+        Args:
+            name: as written in a caption file: relative, with `/` or `\\`, with the
+                suffix or, when that leaves no choice, without.
+        """
+        name = _compose(name)
+        if name in self._paths:
+            return name
+        name = str(PurePosixPath(name.replace("\\", "/")))
+        if name in self._paths:
+            return name
+        namesakes = self._by_id.get(name, [])
+        return namesakes[0] if len(namesakes) == 1 else None
+
+
+def image_id_of(name: str) -> str:
+    """Returns the id of an image: its relative name without the suffix."""
+    return str(PurePosixPath(name).with_suffix("")) if is_image_name(name) else name
+
+
+def is_image_name(name: str) -> bool:
+    """Tells whether a file name ends like an image's, in lower or upper case."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def leads_outside(name: str) -> bool:
+    """Tells whether a name in a caption file is absolute or climbs with `..`."""
+    path = PureWindowsPath(name)  # knows both separators, and drives
+    return bool(path.drive or path.root) or ".." in path.parts
+
+
+def _compose(name: str) -> str:
+    """Returns one spelling of accented names, which macOS and old archives write otherwise."""
+    if name.isascii():
+        return name
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:  # the file system holds bytes that are not UTF-8
+        name = os.fsencode(name).decode("cp1252", errors="replace")
+    return unicodedata.normalize("NFC", name)
+
+
+def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yields `(relative name, path)` of all files below `root`."""
+    waiting: list[tuple[str, Path, frozenset[str]]] = [("", root, frozenset())]
+    while waiting:
+        prefix, folder, above = waiting.pop()
+        real_folder = os.path.realpath(folder)
+        if real_folder in above:  # a link to a folder above would never end
+            continue
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name == "__MACOSX":
+                    continue
+                path = folder / entry.name
+                if entry.is_dir():
+                    waiting.append((f"{prefix}{entry.name}/", path, above | {real_folder}))
+                elif entry.is_file():
+                    yield f"{prefix}{entry.name}", path
