@@ -1,7 +1,7 @@
 """Progress on standard error: a tqdm bar on a terminal, a plain line now and then elsewhere."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -57,7 +57,7 @@ def track(
     items: Iterable[Item], description: str, total: int | None = None, *, unit: str = "image"
 ) -> Iterator[Item]:
     """Yields `items` and shows how far the loop over them has come."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with Progress(description, total, unit=unit) as progress:
         for item in items:

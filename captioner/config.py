@@ -1,0 +1,301 @@
+"""A pipeline file as typed, validated objects.
+
+    pipeline = Pipeline.load("quickstart", ["train.epochs=3"])
+
+Every default is the best value known, so a short file is a good file. All faults of a file and
+its overrides are reported together, each with the key, the value, what is allowed and the
+nearest known name.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from os.path import exists
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeGuard, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from captioner.config_faults import describe_faults
+from captioner.errors import ConfigError
+from captioner.names import nearest
+
+DatasetFormat = Literal[
+    "scenes", "flickr8k", "flickr30k", "kaggle", "coco", "karpathy", "table", "sidecar"
+]
+BackboneName = Literal["vgg16", "vgg19", "efficientnet_lite0"]
+FeatureKind = Literal["vector", "grid"]
+Precision = Literal["auto", "float32", "bfloat16"]
+SplitName = Literal["train", "dev", "test"]
+STAGE_NAMES = ("build", "extract", "tokenize", "train", "evaluate")
+_RESERVED_NAMES = (*STAGE_NAMES, "datasets")
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+FeatureKinds = Annotated[tuple[FeatureKind, ...], Field(strict=False, min_length=1)]
+Fractions = Annotated[tuple[float, float, float], Field(strict=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatasetSection(_Section):
+    """Where photographs and captions come from.
+
+    Args:
+        format: how they are laid out; "scenes" draws a data set and needs no path.
+        path: the data set's folder, or its annotation file; relative to the current folder.
+        images: the folder of images, where it is not beside the captions.
+        split_seed: decides the split of data sets that come without split lists.
+        split_fractions: shares of train, dev and test in such a split.
+        num_images: "scenes" only: how many images to draw.
+        seed: "scenes" only: another seed draws other images.
+    """
+
+    format: DatasetFormat
+    path: str | None = None
+    images: str | None = None
+    split_seed: int = 0
+    split_fractions: Fractions = (0.8, 0.1, 0.1)
+    num_images: Annotated[int, Field(ge=20)] = 2400
+    seed: int = 0
+
+
+class BackboneSection(_Section):
+    """The encoder: its name, where its weights come from, the seed of random ones."""
+
+    name: BackboneName = "efficientnet_lite0"
+    weights: str = "imagenet"
+    seed: int = 0
+
+
+class ExtractSection(_Section):
+    """What is computed from each photograph; batch size and workers do not change it."""
+
+    outputs: FeatureKinds = ("vector",)
+    precision: Precision = "auto"
+    batch_size: Count = 32
+    workers: Count | None = None
+
+
+class TokenizeSection(_Section):
+    """How captions become words, and which words are learnt."""
+
+    scheme: Literal["default", "tutorial", "brownlee"] = "default"
+    min_count: Count = 3
+    max_length: Annotated[int, Field(ge=3)] = 40
+
+
+class DecoderSection(_Section):
+    """The caption decoder; what is left out takes the best known value for its kind."""
+
+    kind: Literal["inject", "merge"] = "inject"
+    units: Count | None = None
+    embedding: Count | None = None
+    dropout: Share | None = None
+
+
+class TrainSection(_Section):
+    """How the decoder is trained; see `decoders.settings`."""
+
+    features: str | None = None
+    epochs: Count = 12
+    batch_size: Count = 160
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    patience: Count = 4
+    precision: Precision = "auto"
+    seed: int = 0
+
+
+class EvaluateSection(_Section):
+    """How captions are decoded and scored.
+
+    Args:
+        split: the part of the data set to caption.
+        beam: beams kept; 1 is greedy search.
+        length_exponent: log-probabilities are divided by length to this power.
+        max_words: longest caption.
+        bootstrap: resamples behind the 95 % intervals.
+        seed: seed of the resampling.
+    """
+
+    split: SplitName = "test"
+    beam: Count = 3
+    length_exponent: Annotated[float, Field(ge=0)] = 0.7
+    max_words: Count = 24
+    bootstrap: Annotated[int, Field(ge=0)] = 1000
+    seed: int = 0
+
+
+class Settings(_Section):
+    """All sections of a pipeline file."""
+
+    dataset: DatasetSection
+    backbone: BackboneSection = BackboneSection()
+    extract: ExtractSection = ExtractSection()
+    tokenize: TokenizeSection = TokenizeSection()
+    decoder: DecoderSection = DecoderSection()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+
+
+class Pipeline:
+    """A named set of settings: what `captioner run` runs.
+
+    Args:
+        name: under which results are shown in the artifacts folder.
+        settings: the validated sections.
+        source: the file it was read from, if any.
+    """
+
+    def __init__(self, name: str, settings: Settings, source: Path | None = None) -> None:
+        self.name = name
+        self.settings = settings
+        self.source = source
+
+    @classmethod
+    def load(
+        cls, source: str | Path, overrides: Sequence[str] = (), *, check_paths: bool = False
+    ) -> "Pipeline":
+        """Reads and validates a pipeline file.
+
+        Args:
+            source: a path, or the name of a pipeline that ships with the package.
+            overrides: `section.key=value` each; values are written as in TOML, and text needs
+                no quotes.
+            check_paths: also report paths that do not exist.
+
+        Raises:
+            ConfigError: with every fault of the file and the overrides.
+
+        Example:
+
+        >>> Pipeline.load("quickstart", ["train.epochs=3"]).settings.train.epochs
+        3
+        """
+        path = find_pipeline(source)
+        faults = _name_faults(path.stem)
+        raw, override_faults = _override(_read_toml(path), overrides)
+        faults += override_faults
+        settings: Settings | None = None
+        try:
+            settings = Settings.model_validate(raw)
+        except ValidationError as error:
+            faults += describe_faults(error, Settings)
+        faults += _dataset_faults(raw)
+        if check_paths:
+            faults += _path_faults(raw)
+        if faults or settings is None:
+            raise ConfigError(_faults_text(path, faults))
+        return cls(path.stem, settings, path)
+
+
+def list_pipelines() -> list[Path]:
+    """Returns the pipeline files that ship with the package, by name."""
+    return sorted(_shipped_folder().glob("*.toml"))
+
+
+def find_pipeline(source: str | Path) -> Path:
+    """Returns the file of a pipeline given by path or by name.
+
+    Raises:
+        ConfigError: there is no such file, and no shipped pipeline of that name.
+    """
+    text = os.fspath(source)
+    if text.endswith(".toml") or os.sep in text:
+        if Path(text).is_file():
+            return Path(text)
+        raise ConfigError(f"There is no pipeline file {text}. {_known_pipelines(Path(text).stem)}")
+    shipped = _shipped_folder() / f"{text}.toml"
+    if shipped.is_file():
+        return shipped
+    raise ConfigError(f"There is no pipeline named '{text}'. {_known_pipelines(text)}")
+
+
+def _name_faults(name: str) -> list[str]:
+    if name in _RESERVED_NAMES:
+        return [f"the file's name '{name}' is taken in the artifacts folder; rename the file"]
+    return []
+
+
+def _override(raw: dict[str, Any], overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Returns `raw` with the overrides in it, and the faults of those that are not of the form."""
+    merged = {name: dict(v) if isinstance(v, dict) else v for name, v in raw.items()}
+    faults = []
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        section, dot, key = path.strip().partition(".")
+        if not (equals and dot and section and key):
+            faults.append(f"--set {override}: expected section.key=value, as in train.epochs=3")
+        elif not isinstance(merged.setdefault(section, {}), dict):
+            faults.append(f"--set {override}: [{section}] is not a section")
+        else:
+            merged[section][key] = _parse_value(text.strip())
+    return merged, faults
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text  # words and paths need no quotes on a command line
+
+
+def _dataset_faults(raw: Mapping[str, Any]) -> list[str]:
+    dataset = raw.get("dataset")
+    if not isinstance(dataset, dict):
+        return []
+    faults = []
+    form = dataset.get("format")
+    if form in get_args(DatasetFormat) and form != "scenes" and "path" not in dataset:
+        faults.append(f"[dataset] path is missing: where the {form} data set lies")
+    fractions = dataset.get("split_fractions")
+    if _are_numbers(fractions) and (min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6):
+        faults.append(f"[dataset] split_fractions = {fractions}: expected shares that add to 1")
+    return faults
+
+
+def _are_numbers(value: Any) -> TypeGuard[list[float]]:
+    return isinstance(value, list) and all(isinstance(part, int | float) for part in value)
+
+
+def _path_faults(raw: Mapping[str, Any]) -> list[str]:
+    named = {
+        ("dataset", "path"): "the data set lies elsewhere, or is not there yet",
+        ("dataset", "images"): "the folder of images",
+        ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
+        ("train", "features"): "a features.pkl",
+    }
+    faults = []
+    for (section, key), meaning in named.items():
+        values = raw.get(section)
+        value = values.get(key) if isinstance(values, dict) else None
+        if isinstance(value, str) and value not in ("imagenet", "random") and not exists(value):
+            faults.append(f"[{section}] {key} = {value!r}: no such file or folder ({meaning})")
+    return faults
+
+
+def _faults_text(path: Path, faults: Sequence[str]) -> str:
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return "\n  ".join([f"{path} has {count}:", *faults])
+
+
+def _shipped_folder() -> Path:
+    package = Path(__file__).parent
+    installed = package / "pipelines"
+    return installed if installed.is_dir() else package.parent / "pipelines"
+
+
+def _known_pipelines(name: str) -> str:
+    names = [path.stem for path in list_pipelines()]
+    return f"Shipped with captioner: {', '.join(names)}.{nearest(name, names)}"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
