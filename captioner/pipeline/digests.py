@@ -1,0 +1,95 @@
+"""Content digests that are not computed twice for a file that did not change.
+
+A digest is remembered under the file's path, size, inode, modification and status-change times;
+the last cannot be set by programs, so an edit in place that restores the time stamp is noticed.
+"""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from captioner.files import hash_file
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS digest (path BLOB PRIMARY KEY, stamp TEXT, sha256 TEXT)"
+_FRESH_NS = 2_000_000_000  # a file this young may change again within one clock tick
+
+
+class DigestCache:
+    """SHA-256 of files, remembered in one SQLite file.
+
+    A cache that cannot be opened or is damaged costs time, never correctness: it is begun anew,
+    or done without where the folder is read-only.
+
+    Args:
+        path: the SQLite file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[bytes, tuple[str, str]] = {}
+        self._fresh: dict[bytes, tuple[str, str]] = {}
+        with contextlib.suppress(sqlite3.Error, OSError):
+            self._known = self._read()
+
+    def digest(self, path: Path) -> str:
+        """Returns the SHA-256 of a file's content.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        key = os.fsencode(os.path.abspath(path))
+        status = os.stat(path)
+        stamp = _stamp(status)
+        known = self._known.get(key)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        sha256 = hash_file(path)
+        if _is_settled(status):
+            self._known[key] = self._fresh[key] = (stamp, sha256)
+        return sha256
+
+    def digest_all(self, paths: Iterable[Path]) -> Iterator[str]:
+        """Yields the digest of each path, in order."""
+        return (self.digest(path) for path in paths)
+
+    def save(self) -> None:
+        """Writes what was learnt; a read-only or full disk is no reason to stop."""
+        if not self._fresh:
+            return
+        with contextlib.suppress(sqlite3.Error, OSError):
+            self._write()
+            self._fresh.clear()
+
+    def _read(self) -> dict[bytes, tuple[str, str]]:
+        if not self._path.exists():
+            return {}
+        with contextlib.closing(sqlite3.connect(self._path)) as connection:
+            rows = connection.execute("SELECT path, stamp, sha256 FROM digest")
+            return {path: (stamp, sha256) for path, stamp, sha256 in rows}
+
+    def _write(self) -> None:
+        rows = [(path, *value) for path, value in self._fresh.items()]
+        try:
+            self._upsert(rows)
+        except sqlite3.OperationalError:  # locked or read-only, but not damaged
+            raise
+        except sqlite3.DatabaseError:
+            self._path.unlink(missing_ok=True)
+            self._upsert(rows)
+
+    def _upsert(self, rows: list[tuple[bytes, str, str]]) -> None:
+        with contextlib.closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+            connection.execute(_SCHEMA)
+            connection.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", rows)
+
+
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_size}:{status.st_ino}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+
+def _is_settled(status: os.stat_result) -> bool:
+    """False while a write could still fall into the same tick of the file system's clock."""
+    return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _FRESH_NS

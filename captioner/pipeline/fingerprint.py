@@ -1,0 +1,103 @@
+"""What decides a stage's output, as one SHA-256 and, when it changed, as words.
+
+A stage declares its inputs as a flat mapping from dotted names to JSON values or `Collection`s.
+Whatever cannot change the output (batch size, verbosity, paths, time stamps) stays out of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Scalar = str | int | float | bool | None
+Value = Scalar | Sequence[Any] | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Many inputs of one kind, each with a digest of its content.
+
+    Args:
+        noun: one of them in words, such as "image", so that changes can be told.
+        digests: name of each -> digest of its content. The order does not matter.
+    """
+
+    noun: str
+    digests: Mapping[str, str]
+
+    def digest(self) -> str:
+        """Returns one SHA-256 over all names and digests."""
+        return _sha256(sorted(self.digests.items()))
+
+    def summary(self) -> dict[str, Any]:
+        """Returns what a manifest shows instead of thousands of lines."""
+        return {"noun": self.noun, "count": len(self.digests), "sha256": self.digest()}
+
+
+Inputs = Mapping[str, Value | Collection]
+
+
+def fingerprint(stage: str, schema: int, inputs: Inputs) -> str:
+    """Returns the SHA-256 (64 hexadecimal digits) of everything that decides a stage's output.
+
+    Args:
+        stage: the stage's name.
+        schema: the version of what the stage writes; raise it when the outputs change.
+        inputs: the stage's declared inputs.
+    """
+    return _sha256({"stage": stage, "schema": schema, "inputs": summarise(inputs)})
+
+
+def summarise(inputs: Inputs) -> dict[str, Any]:
+    """Returns the inputs with each collection replaced by its count and digest."""
+    return {
+        name: value.summary() if isinstance(value, Collection) else value
+        for name, value in inputs.items()
+    }
+
+
+def explain_change(before: Inputs, now: Inputs) -> list[str]:
+    """Says in words what differs between two sets of inputs, the collections first."""
+    collections: list[str] = []
+    values: list[str] = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Collection) and isinstance(new, Collection):
+            collections += _explain_collection(old, new)
+        elif name not in before or name not in now:
+            values.append(f"{name} {'added' if name in now else 'no longer used'}")
+        elif _canonical(_plain(old)) != _canonical(_plain(new)):
+            values.append(f"{name} changed{_from_to(old, new)}")
+    return collections + values
+
+
+def _explain_collection(old: Collection, new: Collection) -> list[str]:
+    added = len(new.digests.keys() - old.digests.keys())
+    removed = len(old.digests.keys() - new.digests.keys())
+    changed = sum(
+        digest != new.digests[name] for name, digest in old.digests.items() if name in new.digests
+    )
+    counts = {"added": added, "removed": removed, "changed": changed}
+    return [f"{_count(number, new.noun)} {verb}" for verb, number in counts.items() if number]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _from_to(old: Value | Collection, new: Value | Collection) -> str:
+    old_text, new_text = (json.dumps(_plain(value)) for value in (old, new))
+    return f" from {old_text} to {new_text}" if len(old_text) + len(new_text) < 80 else ""
+
+
+def _plain(value: Value | Collection) -> Any:
+    return value.summary() if isinstance(value, Collection) else value
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
