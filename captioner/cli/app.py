@@ -1,0 +1,95 @@
+"""The command group: commands are imported when they are called, so `--help` answers at once."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from captioner import __version__
+from captioner.errors import CaptionerError
+from captioner.names import nearest
+
+# name -> what `captioner --help` says of it; the module of the same name holds the command
+COMMANDS = {
+    "run": "Run a pipeline: build, extract, tokenize, train, evaluate.",
+    "status": "Say which stages are up to date and, if not, why.",
+    "evaluate": "Score a file of captions made by anything.",
+    "data": "Download a data set, or unpack one that you have.",
+    "clean": "Remove artifacts that no pipeline points to.",
+}
+EPILOG = """
+\b
+Examples:
+  captioner run                                  draw scenes, train and score on them
+  captioner run flickr8k --stage extract         only the features, and what they need
+  captioner run flickr8k --set train.epochs=3    another value for one run
+  captioner status flickr8k                      what is up to date, and what is not
+"""
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names of all commands, in the order of a first use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports and returns one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"captioner.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command, or fails with the nearest name."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            known = ", ".join(COMMANDS)
+            ctx.fail(f"No such command '{args[0]}'. Known: {known}.{nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="captioner")
+def captioner() -> None:
+    """Train, evaluate and use image-captioning models.
+
+    Exit codes: 0 done, 1 failed, 2 a slip in the request, 3 finished but some files failed,
+    130 interrupted.
+    """
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code; faults are told in words, on stderr."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter
+    try:
+        code = captioner.main(list(arguments), prog_name="captioner", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except CaptionerError as error:
+        _tell(str(error), error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort) as error:
+        _tell("interrupted", error)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _tell(text: str, error: BaseException) -> None:
+    lines = [f"captioner: {text}", *getattr(error, "__notes__", ())]
+    print("\n".join(lines), file=sys.stderr)

@@ -1,0 +1,84 @@
+"""captioner run: brings a pipeline up to date."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from captioner.cli.options import artifacts_option, pipeline_argument, set_option
+from captioner.config import STAGE_NAMES, Pipeline
+from captioner.errors import CaptionerError, UsageError
+from captioner.pipeline.plan import PlannedStage, Selection
+
+FINISHED_WITH_FAILURES = 3
+_stage_choice = click.Choice(STAGE_NAMES)
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  captioner run                                    the built-in default, quickstart
+  captioner run flickr8k --stage extract           features only, and what they need
+  captioner run flickr8k --from train              with the cached features
+  captioner run my.toml --set train.epochs=3 --dry-run
+"""
+)
+@pipeline_argument
+@click.option("--stage", type=_stage_choice, help="Bring this stage and what it needs up to date.")
+@click.option("--from", "first", type=_stage_choice, help="Start here, from cached artifacts.")
+@click.option("--until", type=_stage_choice, help="Stop after this stage.")
+@click.option("--force", is_flag=True, help="Run the selected stages even if up to date.")
+@click.option("--dry-run", is_flag=True, help="Say what would run and why, and run nothing.")
+@set_option
+@artifacts_option
+def command(
+    pipeline: str,
+    stage: str | None,
+    first: str | None,
+    until: str | None,
+    force: bool,
+    dry_run: bool,
+    overrides: tuple[str, ...],
+    artifacts: Path,
+) -> int:
+    """Run PIPELINE, a TOML file or the name of one that ships with captioner.
+
+    Stages whose settings and inputs have not changed are not run again; an interrupted stage
+    continues where it stopped.
+    """
+    from captioner.stages.chain import open_runner
+
+    selection = Selection(stage, first, until, force)
+    loaded = Pipeline.load(pipeline, overrides, check_paths=True)
+    if dry_run:
+        _show_plan(loaded, artifacts, selection)
+        return 0
+    try:
+        result = open_runner(loaded, artifacts).run(selection)
+    except UsageError:
+        raise
+    except (CaptionerError, KeyboardInterrupt) as error:
+        error.add_note(f"Resume with: {_resume_command()}")
+        raise
+    return FINISHED_WITH_FAILURES if result.num_failures else 0
+
+
+def _show_plan(pipeline: Pipeline, artifacts: Path, selection: Selection) -> None:
+    from captioner.stages.chain import open_runner
+
+    for step in open_runner(pipeline, artifacts, draw=False).plan(selection):
+        click.echo(_plan_line(step))
+
+
+def _plan_line(step: PlannedStage) -> str:
+    verb = "would run" if step.will_run else "would keep"
+    reason = "forced" if step.is_forced else str(step.state)
+    return f"{step.state.stage.name:<9} {verb} ({reason})"
+
+
+def _resume_command() -> str:
+    """Returns the command line as it was given, without --force, which would start over."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--force"]
+    return shlex.join(["captioner", *arguments])
