@@ -1,0 +1,121 @@
+"""Pipeline files: what is read, what is refused, and in which words."""
+
+from pathlib import Path
+
+import pytest
+
+from captioner.config import Pipeline, find_pipeline, list_pipelines
+from captioner.errors import ConfigError
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+
+
+@pytest.fixture
+def pipeline_file(tmp_path):
+    def write(text, name="mine.toml"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+SCENES = '[dataset]\nformat = "scenes"\n'
+
+
+def test_every_shipped_pipeline_loads():
+    paths = list(PIPELINES.rglob("*.toml"))
+    assert len(paths) >= 3
+    for path in paths:
+        assert Pipeline.load(path).name == path.stem
+
+
+def test_a_shipped_pipeline_is_found_by_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Pipeline.load("quickstart").settings.dataset.format == "scenes"
+    assert "quickstart" in [path.stem for path in list_pipelines()]
+
+
+def test_all_faults_come_at_once_with_the_nearest_known_name(pipeline_file):
+    path = pipeline_file(
+        'extra = 1\n[dataset]\nformat = "flicker8k"\nsplit_fractions = [0.5, 0.4, 0.2]\n'
+        '[backbone]\nname = "vgg_16"\n'
+        '[train]\nepoch = 3\nepochs = "three"\nbatch_size = 0\n'
+        '[extract]\noutputs = ["vectors"]\n[trains]\n'
+    )
+    with pytest.raises(ConfigError) as caught:
+        Pipeline.load(path, ["train.seed=1.5", "nonsense", "evaluate.beem=3"])
+    text = str(caught.value)
+    assert text.startswith(f"{path} has 12 faults:\n")
+    for fault in (
+        "--set nonsense: expected section.key=value",
+        "Did you mean 'flickr8k'?",
+        "[backbone] name = 'vgg_16' is unknown. Known: ",
+        "Did you mean 'vgg16'?",
+        "[train] epoch = 3: unknown key. Known: ",
+        "Did you mean 'epochs'?",
+        "[train] epochs = 'three': expected a whole number",
+        "[train] batch_size = 0: expected at least 1",
+        "[train] seed = 1.5: expected a whole number",
+        "[evaluate] beem = 3: unknown key.",
+        "[extract] outputs = 'vectors' is unknown.",
+        "[extra]: unknown section.",
+        "[trains]: unknown section.",
+        "expected shares that add to 1",
+    ):
+        assert fault in text
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("train.epochs=3", 3),
+        ("train.learning_rate=0.001", 0.001),
+        ("dataset.path=some where/else", "some where/else"),
+        ('dataset.path="2024"', "2024"),
+        ('extract.outputs=["vector","grid"]', ("vector", "grid")),
+        ("train.features=none.pkl", "none.pkl"),
+    ],
+)
+def test_overrides_are_typed(pipeline_file, override, value):
+    section, key = override.partition("=")[0].split(".")
+    settings = Pipeline.load(pipeline_file(SCENES), [override]).settings
+    assert getattr(getattr(settings, section), key) == value
+
+
+def test_missing_paths_are_faults_like_any_other(pipeline_file):
+    path = pipeline_file('[dataset]\nformat = "kaggle"\npath = "nowhere"\n[train]\nepocs = 1\n')
+    with pytest.raises(ConfigError, match=r"(?s)has 2 faults.*path = 'nowhere': no such file"):
+        Pipeline.load(path, check_paths=True)
+
+
+def test_a_data_set_needs_a_path(pipeline_file):
+    with pytest.raises(ConfigError, match=r"\[dataset\] path is missing: where the coco data"):
+        Pipeline.load(pipeline_file('[dataset]\nformat = "coco"\n'))
+
+
+def test_an_empty_file_says_which_section_is_missing(pipeline_file):
+    with pytest.raises(ConfigError, match=r"\[dataset\] is missing"):
+        Pipeline.load(pipeline_file(""))
+
+
+def test_a_section_that_is_a_value_is_a_fault(pipeline_file):
+    with pytest.raises(ConfigError, match=r"\[train\] = 3: expected a section"):
+        Pipeline.load(pipeline_file(f"train = 3\n{SCENES}"), ["train.epochs=3"])
+
+
+def test_toml_errors_name_the_line(pipeline_file):
+    with pytest.raises(ConfigError, match=r"not valid TOML: .*line 2"):
+        Pipeline.load(pipeline_file("[dataset]\nformat = \n"))
+
+
+def test_a_file_named_like_a_stage_is_refused(pipeline_file):
+    with pytest.raises(ConfigError, match="'train' is taken"):
+        Pipeline.load(pipeline_file(SCENES, "train.toml"))
+
+
+def test_an_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(ConfigError, match=r"no pipeline named 'quickstrat'.*mean 'quickstart'"):
+        find_pipeline("quickstrat")
+    with pytest.raises(ConfigError, match=r"no pipeline file nowhere/x.toml"):
+        find_pipeline("nowhere/x.toml")

@@ -1,0 +1,60 @@
+"""Files are whole at any moment."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from captioner.files import hash_file, replace_file, write_json, write_text
+
+
+@given(st.binary())
+def test_what_is_written_is_read(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("files") / "file"
+    with replace_file(path) as file:
+        file.write(content)
+    assert path.read_bytes() == content
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_fault_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(TypeError), replace_file(path, "w") as file:
+        file.writelines(["half of the n", None])
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from captioner.files import replace_file\n"
+        "with replace_file(Path(sys.argv[1]), 'w') as file:\n"
+        "    file.write('half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, path], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+
+
+def test_permissions_follow_the_umask_as_those_of_any_new_file(tmp_path):
+    (tmp_path / "plain").write_text("")
+    write_text(tmp_path / "replaced", "")
+    assert (tmp_path / "plain").stat().st_mode == (tmp_path / "replaced").stat().st_mode
+
+
+def test_json_keeps_letters_readable(tmp_path):
+    write_json(tmp_path / "x.json", {"caption": "ein Hund läuft"})
+    assert "läuft" in (tmp_path / "x.json").read_text(encoding="utf-8")
+
+
+def test_hash_is_sha256(tmp_path):
+    write_text(tmp_path / "abc", "abc")
+    assert hash_file(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
