@@ -4,7 +4,7 @@ Dimension key: C captions, N images, L ids of all captions in one row.
 """
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,21 @@ class TokenisedCaptions:
         """Returns the images of a split, in order."""
         pairs = zip(self.image_ids, self.splits, strict=True)
         return tuple(image_id for image_id, own in pairs if own == split)
+
+    def restrict(self, image_ids: Iterable[str]) -> "TokenisedCaptions":
+        """Returns the captions of these images alone, such as those with features."""
+        wanted = set(image_ids)
+        kept_N = np.array([image_id in wanted for image_id in self.image_ids], dtype=bool)
+        captions = np.flatnonzero(kept_N[self.image_index])
+        rows = [self[caption] for caption in captions.tolist()]
+        new_index_N = np.cumsum(kept_N) - 1
+        return TokenisedCaptions(
+            tokens=np.concatenate([*rows, self.tokens[:0]]),
+            offsets=np.cumsum([0, *map(len, rows)], dtype=np.int64),
+            image_index=new_index_N[self.image_index[captions]].astype(np.int32),
+            image_ids=tuple(np.array(self.image_ids, dtype=object)[kept_N]),
+            splits=tuple(np.array(self.splits, dtype=object)[kept_N]),
+        )
 
     def save(self, path: Path) -> None:
         """Writes the arrays as `.npz`, whole or not at all; equal captions give equal bytes."""

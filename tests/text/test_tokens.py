@@ -180,3 +180,13 @@ def test_words_seen_five_times_as_published(flickr8k):
     vocabulary, captions, _ = tokenise_captions(flickr8k, min_count=5)
     assert len(vocabulary.words) == 2535
     assert len(captions) == 35_000
+
+
+def test_restricting_keeps_the_captions_of_the_images_wanted():
+    _, captions, _ = tokenise_captions(IMAGES)
+    kept = captions.restrict(["4", "3", "1", "unheard of"])
+    assert kept.image_ids == ("1", "3", "4")
+    assert kept.splits == ("train", "train", "test")
+    assert kept.image_index.tolist() == [0, 0, 1]
+    assert [row.tolist() for row in kept] == [captions[i].tolist() for i in (0, 1, 3)]
+    assert len(captions.restrict([])) == 0
