@@ -183,7 +183,7 @@ def _match_images(captions: Iterator[NamedCaption], image_ids: Sequence[str]) ->
     if foreign:
         more = len(foreign) - _NUM_LISTED
         raise ScoreError(
-            f"{len(foreign):,} captions belong to no image of the split: "
+            f"Captions whose image is not in the split: {len(foreign):,}, at "
             f"{', '.join(foreign[:_NUM_LISTED])}{f' and {more:,} more' if more > 0 else ''}. "
             "Score them against the split they were made for."
         )

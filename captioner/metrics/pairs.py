@@ -57,19 +57,16 @@ def _check_images(hypotheses: Hypotheses, references: References) -> None:
         raise ScoreError("There are no images to score: the split holds none.")
     missing = [image_id for image_id in references if image_id not in hypotheses]
     foreign = [image_id for image_id in hypotheses if image_id not in references]
-    if missing or foreign:
-        faults = [
-            f"{len(ids):,} {label} ({_list_some(ids)})"
-            for ids, label in (
-                (missing, "images have no caption"),
-                (foreign, "captions belong to none of the images"),
-            )
-            if ids
-        ]
+    faults = [
+        f"{label}: {len(ids):,} ({_list_some(ids)})"
+        for label, ids in (("images without caption", missing), ("captions without image", foreign))
+        if ids
+    ]
+    if faults:
         raise ScoreError(
-            f"Captions and images do not match: of {len(references):,} images and "
-            f"{len(hypotheses):,} captions, {'; '.join(faults)}. A score needs exactly one "
-            "caption for every image of the split."
+            "Captions and images do not match. A score needs exactly one caption for every image "
+            f"of the split. Received {len(references):,} images and {len(hypotheses):,} captions; "
+            f"{'; '.join(faults)}."
         )
 
 
@@ -86,8 +83,8 @@ def _check_references(pairs: CaptionPairs, scheme: Scheme) -> None:
     ]
     if bare:
         raise ScoreError(
-            f"{len(bare):,} images have no reference caption with a word in it "
-            f"({_list_some(bare)}). Give each image at least one, or leave it out of the split."
+            f"Images without a reference caption that has a word in it: {len(bare):,} "
+            f"({_list_some(bare)}). Give each at least one, or leave it out of the split."
         )
 
 
