@@ -11,6 +11,7 @@ An image may be named by its id, with or without suffix, folders and `#0`, or by
 """
 
 import csv
+import io
 import json
 import re
 from collections import Counter
@@ -125,7 +126,7 @@ def _pick(place: str, record: dict[str, Any], keys: Sequence[str]) -> Any:
 
 
 def _parse_csv(path: Path, text: str) -> Iterator[NamedCaption]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
             if row and not (reader.line_num == 1 and _is_header(row)):

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import corpus_bleu
 from pycocoevalcap.bleu.bleu import Bleu
@@ -68,6 +68,7 @@ def test_the_closest_reference_counts_and_of_equals_the_shorter():
     assert count_ngrams([["a"] * 8], [[["a"] * 9, ["a"] * 7]]).table_NK[0, -1] == 7
 
 
+@settings(deadline=None)
 @given(PAIRS)
 @example([([], [["a"]])])
 @example([([], [[]])])
@@ -79,6 +80,7 @@ def test_coco_is_coco_caption(pairs):
     )
 
 
+@settings(deadline=None)
 @given(PAIRS)
 @example([([], [["a"]])])
 @example([(["b"], [["a"]])])
@@ -94,6 +96,7 @@ def test_nltk_is_corpus_bleu_with_weights_of_one_nth(pairs):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(deadline=None)
 @given(pairs=PAIRS)
 @example(pairs=[([], [["a"]])])
 @example(pairs=[(["b"], [["a"]])])
@@ -103,6 +106,7 @@ def test_sums_of_rows_give_the_librarys_score(pairs, protocol):
     assert from_sums == pytest.approx(counts.bleu, rel=1e-12, abs=1e-15)
 
 
+@settings(deadline=None)
 @given(LONG_PAIRS)
 def test_protocols_agree_where_all_orders_match_and_captions_are_long(pairs):
     hypotheses, references = unzip(pairs)

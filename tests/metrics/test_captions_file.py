@@ -42,6 +42,18 @@ def test_formats(write, name, content):
     assert read_captions_file(write(name, content), IDS) == CAPTIONS
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\x0b", "\x85"])
+def test_only_line_feeds_end_a_line(write, separator):
+    caption = f"a dog{separator}runs"
+    for name, content in (
+        ("c.csv", f"1,{caption}"),
+        ("c.tsv", f"1\t{caption}"),
+        ("c.txt", caption),
+        ("c.jsonl", json.dumps({"image": "1", "caption": caption}, ensure_ascii=False)),
+    ):
+        assert read_captions_file(write(name, content), ["1"]) == {"1": caption}
+
+
 def test_the_order_of_the_split_decides_lines_without_names(write):
     path = write("c.txt", "one\ntwo")
     assert read_captions_file(path, ["b", "a"]) == {"b": "one", "a": "two"}

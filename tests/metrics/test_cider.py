@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
@@ -14,6 +14,7 @@ REFERENCES = st.lists(CAPTION.filter(bool), min_size=1, max_size=3)
 PAIRS = st.lists(st.tuples(CAPTION, REFERENCES), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_values_are_the_librarys(pairs):
     hypotheses, references = zip(*pairs, strict=True)

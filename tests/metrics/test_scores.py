@@ -43,7 +43,7 @@ def test_tutorial_cleaning_drops_the_article():
     assert "tok:tutorial-1" in str(scores)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(corpus=CORPUS, data=st.data())
 def test_the_order_of_images_and_references_does_not_matter(corpus, data):
     hypotheses = {key: caption for key, (caption, _) in corpus.items()}
@@ -57,7 +57,7 @@ def test_the_order_of_images_and_references_does_not_matter(corpus, data):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(captions=st.lists(CAPTION.map(" ".join), min_size=2, max_size=5))
 def test_repeating_a_reference_scores_one(captions, protocol):
     captions = [f"{caption} on the green grass" for caption in captions]

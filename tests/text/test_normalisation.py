@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from captioner.errors import UsageError
@@ -36,6 +36,7 @@ def test_schemes_on_english(caption, default, tutorial):
     assert normalise(caption, "tutorial") == tutorial
 
 
+@settings(deadline=None)
 @given(ASCII)
 def test_default_is_the_published_rule_on_ascii(caption):
     assert normalise(caption) == re.findall(r"[a-z0-9]+", caption.lower())
@@ -63,6 +64,7 @@ def test_default_in_other_languages(caption, words):
     assert normalise(caption) == words
 
 
+@settings(deadline=None)
 @given(st.text(), st.sampled_from(SCHEMES))
 @example("İstanbul ΣΑΣ ǅ ﬁ ½", "default")
 @example("a\u00ad\u0301", "default")
@@ -71,6 +73,7 @@ def test_normalising_twice_changes_nothing(caption, scheme):
     assert normalise(" ".join(words), scheme) == words
 
 
+@settings(deadline=None)
 @given(st.text(), st.sampled_from(SCHEMES))
 def test_words_hold_no_white_space_and_are_not_empty(caption, scheme):
     words = normalise(caption, scheme)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captioner.errors import VocabularyError
@@ -39,6 +39,7 @@ def test_tutorial_drops_unknown_words_and_has_no_token_for_them():
 
 
 @pytest.mark.parametrize("scheme", ["default", "tutorial"])
+@settings(deadline=None)
 @given(captions=WORD_LISTS)
 def test_known_words_come_back_exactly(captions, scheme):
     vocabulary = Vocabulary.build(captions, scheme=scheme)
@@ -46,6 +47,7 @@ def test_known_words_come_back_exactly(captions, scheme):
         assert vocabulary.decode(vocabulary.encode(words)) == words
 
 
+@settings(deadline=None)
 @given(captions=WORD_LISTS, min_count=st.integers(1, 3))
 def test_json_comes_back_exactly(captions, min_count):
     try:
