@@ -1,0 +1,88 @@
+"""How captions are searched for: the method, its width, its limits."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from captioner.errors import UsageError
+
+Method = Literal["beam", "greedy", "sample"]
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """The ids that are no words.
+
+    Captions start with `start` and end with `end`; no search ever puts `padding`, `start` or
+    `unknown` into one. `unknown` is None where every id above `end` is a word.
+    """
+
+    padding: int = 0
+    start: int = 1
+    end: int = 2
+    unknown: int | None = 3
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Settings of one search; they decide its result and belong beside every score.
+
+    Args:
+        method: "beam"; "greedy", which is a beam of one; or "sample".
+        num_beams: partial captions kept after each word, 1 or more; used by "beam" alone.
+        num_captions: captions returned for each image, best first: at most `num_beams` for
+            "beam", exactly 1 for "greedy", any number for "sample".
+        max_length: words in a caption, 1 or more; what is longer is cut there.
+        length_exponent: captions are ranked by log P / tokens ** length_exponent (Wu et al.
+            2016, arXiv:1609.08144, in its simplest form). 0 ranks by probability, which
+            favours short captions. One beam compares nothing, so it has no effect there.
+        temperature: for "sample"; above 0; below 1 sharpens the distribution, above flattens.
+        top_k: for "sample"; draw among that many likeliest words; 0 means among all.
+        seed: for "sample".
+
+    Raises:
+        UsageError: a value is outside its range; the message says which and what it was.
+    """
+
+    method: Method = "beam"
+    num_beams: int = 3
+    num_captions: int = 1
+    max_length: int = 30
+    length_exponent: float = 0.7
+    temperature: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        faults = [text for is_wrong, text in self._checks() if is_wrong]
+        if faults:
+            raise UsageError("Captions cannot be searched for like this: " + "; ".join(faults))
+
+    @property
+    def width(self) -> int:
+        """Partial captions that an image has at a time."""
+        return {"beam": self.num_beams, "greedy": 1, "sample": self.num_captions}[self.method]
+
+    def _checks(self) -> list[tuple[bool, str]]:
+        at_most = {"beam": self.num_beams, "greedy": 1}.get(self.method, self.num_captions)
+        methods = ", ".join(get_args(Method))
+        return [
+            (self.method not in get_args(Method), f"method={self.method!r} is none of {methods}."),
+            (self.num_beams < 1, f"num_beams={self.num_beams}, expected 1 or more."),
+            (self.num_captions < 1, f"num_captions={self.num_captions}, expected 1 or more."),
+            (
+                self.num_captions > at_most >= 1,
+                f"num_captions={self.num_captions} is more than the {at_most} that "
+                f"{self.method} keeps; raise num_beams or ask for fewer.",
+            ),
+            (self.max_length < 1, f"max_length={self.max_length}, expected 1 or more words."),
+            (
+                not 0 <= self.length_exponent < math.inf,
+                f"length_exponent={self.length_exponent}, expected a number of 0 or more.",
+            ),
+            (
+                not 0 < self.temperature < math.inf,
+                f"temperature={self.temperature}, expected a number above 0.",
+            ),
+            (self.top_k < 0, f"top_k={self.top_k}, expected 0 (all words) or more."),
+        ]

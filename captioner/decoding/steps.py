@@ -1,0 +1,66 @@
+"""The one thing a search asks of a decoder: the log-probabilities of the next word.
+
+Dimension key: B partial captions (N images x K beams, the beams of an image side by side),
+V tokens.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from captioner.decoding.settings import SpecialTokens
+
+# Any nesting of tensors whose first dimension is that of the partial captions.
+Tree = Any
+
+
+class Start(Protocol):
+    """Encodes images, once each."""
+
+    def __call__(self, *features: tf.Tensor) -> tuple[Tree, Tree]:
+        """Maps features (N, ...) to (context, state), both with first dimension N.
+
+        The context is what stays the same while a caption grows: the encoded image. The
+        state is what each word changes: the memory of an LSTM.
+        """
+
+
+class Step(Protocol):
+    """Reads one word of each partial caption."""
+
+    def __call__(self, tokens_B: tf.Tensor, state: Tree, context: Tree) -> tuple[tf.Tensor, Tree]:
+        """Maps tokens, int32 (B,), to log-probabilities, float32 (B, V), and the next state."""
+
+
+def repeat_rows(tree: Tree, times: int) -> Tree:
+    """Gives each image `times` rows, side by side: (N, ...) -> (N * times, ...)."""
+    return tf.nest.map_structure(lambda tensor: tf.repeat(tensor, times, axis=0), tree)
+
+
+def gather_rows(tree: Tree, rows_B: tf.Tensor) -> Tree:
+    """Reorders the rows of every tensor in a state."""
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows_B), tree)
+
+
+def mask_words(log_probs_BV: tf.Tensor, tokens: SpecialTokens, position: tf.Tensor) -> tf.Tensor:
+    """Rules out what no caption may contain, and the end token before the first word.
+
+    A decoder gives some probability to padding and unknown words; a caption with a hole in
+    it, or an empty one, helps nobody.
+    """
+    num_tokens = log_probs_BV.shape[-1]
+    never_V = np.zeros(num_tokens, bool)
+    never_V[[tokens.padding, tokens.start]] = True
+    if tokens.unknown is not None:
+        never_V[tokens.unknown] = True
+    is_end_V = np.arange(num_tokens) == tokens.end
+    ruled_out_V = tf.logical_or(never_V, tf.logical_and(is_end_V, tf.equal(position, 0)))
+    return tf.where(ruled_out_V, -np.inf, tf.cast(log_probs_BV, tf.float32))
+
+
+def normalise_length(
+    log_probs: tf.Tensor, num_tokens: tf.Tensor, length_exponent: float
+) -> tf.Tensor:
+    """Returns log P / tokens ** length_exponent, which is how captions are ranked."""
+    return log_probs / tf.maximum(tf.cast(num_tokens, tf.float32), 1.0) ** length_exponent
