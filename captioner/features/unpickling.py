@@ -8,14 +8,19 @@ those are not NumPy's own: stand-ins take shape, dtype and bytes, check them, an
 import pickle
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, ClassVar, NoReturn
 
 import numpy as np
 
 from captioner.errors import FeatureError, UnsafePickleError
 
 _NUMBERS = re.compile(r"f[248]|[iu][1248]")
+_UNNEEDED_OPCODES = (
+    *("EMPTY_SET", "ADDITEMS", "FROZENSET"),
+    *("EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"),
+)
 _LONGEST_NAME = 200  # of what a hostile file asks for, in the error
 
 
@@ -87,6 +92,27 @@ def _refuse(asked_for: str) -> NoReturn:
     raise _Refused(asked_for[:_LONGEST_NAME])
 
 
+def _refuse_opcode(name: str, _: pickle._Unpickler) -> NoReturn:
+    _refuse(f"something that no dict of arrays needs, the opcode {name}")
+
+
+def _describe(value: Any) -> str:
+    """Returns a string in quotes, and only the type of all else: nested lists can be endless."""
+    return repr(value) if isinstance(value, str) else type(value).__name__
+
+
+def _check_keys_and_load(opcode: bytes, places: slice) -> Callable[["_SafeUnpickler"], None]:
+    """Returns a handler that refuses tuples as keys: nested ones take for ever to hash."""
+    load: Callable[..., None] = pickle._Unpickler.dispatch[opcode[0]]
+
+    def check_and_load(unpickler: "_SafeUnpickler") -> None:
+        if any(isinstance(key, tuple) for key in unpickler.stack[places]):
+            _refuse("a dict whose keys are tuples")
+        load(unpickler)
+
+    return check_and_load
+
+
 class _SafeUnpickler(pickle._Unpickler):
     """Knows the names that pickled arrays use, and no others.
 
@@ -106,7 +132,16 @@ class _SafeUnpickler(pickle._Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         """Refuses objects that lie outside the file."""
-        _refuse(f"an object outside the file, {pid!r}")
+        _refuse(f"an object outside the file, {_describe(pid)}")
+
+    stack: list[Any]  # of the base class: what lies above the last mark
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.DICT[0]: _check_keys_and_load(pickle.DICT, slice(None, None, 2)),
+        pickle.SETITEM[0]: _check_keys_and_load(pickle.SETITEM, slice(-2, -1)),
+        pickle.SETITEMS[0]: _check_keys_and_load(pickle.SETITEMS, slice(None, None, 2)),
+        **{getattr(pickle, name)[0]: partial(_refuse_opcode, name) for name in _UNNEEDED_OPCODES},
+    }
 
 
 class _StandIn:
@@ -131,7 +166,7 @@ class _PendingDtype:
 
     def __init__(self, code: Any, *_: Any) -> None:
         if not (isinstance(code, str) and _NUMBERS.fullmatch(code)):
-            _refuse(f"an array of dtype {code!r}, not of numbers")
+            _refuse(f"an array of dtype {_describe(code)}, not of numbers")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -141,7 +176,7 @@ class _PendingDtype:
 def _encode_latin1(text: str, encoding: str) -> bytes:
     """Stands for _codecs.encode, with which Python 3 writes bytes in protocols 0 to 2."""
     if encoding != "latin1":
-        _refuse(f"the encoding {encoding!r}")
+        _refuse(f"the encoding {_describe(encoding)}")
     return text.encode("latin1")
 
 
