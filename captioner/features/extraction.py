@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +30,7 @@ from captioner.features.sources import (
     plan_batches,
 )
 from captioner.features.store import FeatureStore, FeatureWriter
+from captioner.features.summary import ExtractionSummary
 from captioner.progress import Progress
 
 
@@ -47,32 +47,6 @@ class ImageEncoder(Protocol):
 
     def encode(self, images_BHWC: np.ndarray) -> Mapping[str, np.ndarray]:
         """Maps uint8 (B, H, W, 3) to features (B, *shape) of each kind."""
-
-
-@dataclass(frozen=True)
-class ExtractionSummary:
-    """What an extraction did. The images of the data set are
-    `num_computed + num_reused + num_resumed + num_failed`.
-
-    Args:
-        num_images: images asked for.
-        num_computed: went through the encoder in this run.
-        num_reused: copied from earlier stores.
-        num_resumed: kept from an interrupted run in the same folder.
-        num_failed: could not be used; listed in failures.jsonl.
-        seconds: duration of this run.
-        images_per_second: computed and reused images in this run, per second.
-        notes: what the user should know, such as an earlier store that could not be used.
-    """
-
-    num_images: int
-    num_computed: int
-    num_reused: int
-    num_resumed: int
-    num_failed: int
-    seconds: float
-    images_per_second: float
-    notes: tuple[str, ...] = field(default=())
 
 
 def extract_features(
@@ -106,12 +80,12 @@ def extract_features(
     Raises:
         FeatureError: no image could be used, the disk is full, or `folder` holds other features.
     """
-    _check_request(sources, batch_size)
+    workers = count_workers() if workers is None else workers
+    _check_request(sources, batch_size, workers)
     started = time.perf_counter()
     if is_finished(folder):
         return _summarise_finished(sources, folder, encoder, encoder_name)
     load = _choose_loader(encoder, background) if load is None else load
-    workers = count_workers() if workers is None else max(1, workers)
     extraction = _Extraction(sources, encoder, folder, earlier, encoder_name)
     extraction.run(load, batch_size, workers)
     return extraction.summarise(time.perf_counter() - started)
@@ -247,9 +221,12 @@ def _is_of(batch: Batch, listed: Sequence[ImageSource]) -> bool:
     ]
 
 
-def _check_request(sources: Sequence[ImageSource], batch_size: int) -> None:
-    if batch_size < 1:
-        raise FeatureError(f"`batch_size` is 1 or more. Received: {batch_size}")
+def _check_request(sources: Sequence[ImageSource], batch_size: int, workers: int) -> None:
+    if batch_size < 1 or workers < 1:
+        raise FeatureError(
+            "`batch_size` and `workers` are 1 or more. "
+            f"Received: batch_size={batch_size}, workers={workers}"
+        )
     if not sources:
         raise FeatureError("There are no images to extract features from.")
     counts = Counter(source.image_id for source in sources)
@@ -280,7 +257,9 @@ def _summarise_finished(
             "into another folder, and give this one as `earlier` to reuse what is the same."
         )
     num_rows = len(store.image_ids)
-    return ExtractionSummary(len(sources), 0, 0, num_rows, len(sources) - num_rows, 0.0, 0.0)
+    return ExtractionSummary(
+        num_images=len(sources), num_resumed=num_rows, num_failed=len(sources) - num_rows
+    )
 
 
 @contextmanager

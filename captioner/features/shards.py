@@ -96,7 +96,7 @@ class Shards:
 
 def describe_damage(path: Path, cause: str) -> FeatureError:
     """Returns the error for a file of a store that is not what it was."""
-    return FeatureError(f"{path} is damaged: {cause}. Extract the features again.")
+    return FeatureError(f"{path} is damaged: {cause}. Remove {path.parent} and extract again.")
 
 
 def _write_at(path: Path, header: bytes, offset: int, rows: np.ndarray | None = None) -> None:

@@ -124,7 +124,8 @@ def count_workers() -> int:
     """Returns a good number of decoding threads: one for each processor, within reason."""
     with contextlib.suppress(AttributeError):  # Linux knows which processors are ours
         return min(MAX_WORKERS, len(os.sched_getaffinity(0)))
-    return min(MAX_WORKERS, os.cpu_count() or 1)
+    num_processors = os.cpu_count()
+    return 1 if num_processors is None else min(MAX_WORKERS, num_processors)
 
 
 def _wait_for(

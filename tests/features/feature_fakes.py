@@ -18,10 +18,11 @@ import numpy as np
 from PIL import Image
 
 from captioner.errors import CaptionerError, ImageError
-from captioner.features.extraction import ExtractionSummary, extract_features
+from captioner.features.extraction import extract_features
 from captioner.features.pickles import write_features_pickle
 from captioner.features.sources import ImageSource
 from captioner.features.store import FeatureStore
+from captioner.features.summary import ExtractionSummary
 from captioner.files import hash_file
 
 SIDE, WIDTH = 8, 12

@@ -20,6 +20,7 @@ from feature_fakes import (
 from captioner.errors import FeatureError
 from captioner.features.sources import BATCHES_AHEAD, ImageSource
 from captioner.features.store import FeatureStore
+from captioner.features.summary import ExtractionSummary
 
 
 @pytest.fixture
@@ -214,11 +215,22 @@ def test_requests_that_make_no_sense(images, tmp_path):
     sources = list_sources(images)
     with pytest.raises(FeatureError, match="There are no images"):
         extract([], tmp_path / "store")
-    with pytest.raises(FeatureError, match="Received: 0"):
+    with pytest.raises(FeatureError, match="Received: batch_size=0"):
         extract(sources, tmp_path / "store", batch_size=0)
+    with pytest.raises(FeatureError, match="workers=0"):
+        extract(sources, tmp_path / "store", workers=0)
     twin = ImageSource("image_003", sources[0].path, sources[0].digest)
     with pytest.raises(FeatureError, match="more than once: image_003"):
         extract([*sources, twin], tmp_path / "store")
+
+
+def test_the_summary_is_one_readable_line():
+    summary = ExtractionSummary(
+        8091, num_computed=90, num_reused=8000, num_failed=1, images_per_second=123.4
+    )
+    assert str(summary) == "8,091 images: 8,000 reused, 90 computed, 1 failed (123/s)"
+    kept = ExtractionSummary(1, num_resumed=1)
+    assert str(kept) == "1 image: 1 kept from an interrupted run"
 
 
 def test_images_pass_through_the_loader_of_the_application(images, tmp_path):
