@@ -1,0 +1,104 @@
+"""Captions grouped into batches of like length, so that little time goes into padding.
+
+Dimension key: N images of a batch, M captions of a batch, T positions, P real positions,
+C captions in all.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioner.errors import DecoderError
+from captioner.text.tokens import TokenisedCaptions
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Captions for one step of training, and the images they belong to.
+
+    Args:
+        image_ids: the N images, each once, however many of its captions are in the batch.
+        image_index_M: int32 (M,), the image of each caption.
+        tokens_MT: int32 (M, T), what is read: captions without their last token, then zeros.
+        positions_P: int32 (P,), the places among M x T that hold a token.
+        targets_P: int32 (P,), the token that follows each of them.
+    """
+
+    image_ids: tuple[str, ...]
+    image_index_M: np.ndarray
+    tokens_MT: np.ndarray
+    positions_P: np.ndarray
+    targets_P: np.ndarray
+
+
+class CaptionBatches:
+    """The captions of one split, dealt into batches anew each epoch.
+
+    Args:
+        captions: captions of a data set.
+        split: the split to take.
+        batch_size: captions a batch; the last batch of an epoch may be smaller.
+
+    Raises:
+        DecoderError: the split holds no captions.
+    """
+
+    def __init__(self, captions: TokenisedCaptions, split: str, batch_size: int) -> None:
+        self._captions = captions
+        self._members_C = captions.select(split)
+        self._batch_size = batch_size
+        if not len(self._members_C):
+            raise DecoderError(
+                f"The {split} split holds no captions. Check the data set's splits: "
+                "a decoder needs captions to train on and captions to be judged by."
+            )
+
+    def __len__(self) -> int:
+        """Returns the number of batches in an epoch."""
+        return -(-len(self._members_C) // self._batch_size)
+
+    def in_order(self) -> Iterator[Batch]:
+        """Yields all captions, shortest first."""
+        for members_M in self._split(self._sort(self._members_C)):
+            yield self._make_batch(members_M)
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """Yields all captions in an order that (seed, epoch) alone decides.
+
+        Captions of one length are dealt at random, and so is the order of the batches; nothing
+        is carried from epoch to epoch, so that an interrupted training resumes exactly.
+        """
+        random = np.random.default_rng([seed, epoch])
+        groups = self._split(self._sort(random.permutation(self._members_C)))
+        for group in random.permutation(len(groups)):
+            yield self._make_batch(groups[group])
+
+    def _sort(self, members_C: np.ndarray) -> np.ndarray:
+        lengths_C = self._captions.lengths[members_C]
+        return members_C[np.argsort(lengths_C, kind="stable")]
+
+    def _split(self, members_C: np.ndarray) -> Sequence[np.ndarray]:
+        return np.split(members_C, range(self._batch_size, len(members_C), self._batch_size))
+
+    def _make_batch(self, members_M: np.ndarray) -> Batch:
+        images, image_index_M = np.unique(
+            self._captions.image_index[members_M], return_inverse=True
+        )
+        tokens_MT, lengths_M = _pad([self._captions[int(member)] for member in members_M])
+        is_real_MT = np.arange(tokens_MT.shape[1] - 1) < lengths_M[:, None] - 1
+        return Batch(
+            image_ids=tuple(self._captions.image_ids[image] for image in images),
+            image_index_M=image_index_M.astype(np.int32),
+            tokens_MT=np.where(is_real_MT, tokens_MT[:, :-1], 0),
+            positions_P=np.flatnonzero(is_real_MT).astype(np.int32),
+            targets_P=tokens_MT[:, 1:][is_real_MT],
+        )
+
+
+def _pad(captions: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    lengths_M = np.array([len(caption) for caption in captions])
+    tokens_MT = np.zeros((len(captions), lengths_M.max()), np.int32)
+    for row, caption in enumerate(captions):
+        tokens_MT[row, : len(caption)] = caption
+    return tokens_MT, lengths_M

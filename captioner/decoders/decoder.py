@@ -1,0 +1,173 @@
+"""What every decoder can do: read an image, read words, say what comes next.
+
+Dimension key: N images, M captions, B partial captions, T positions, P real (unpadded)
+positions, V tokens, E embedding, U LSTM units.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from captioner.decoders.dropout import NO_DROPOUT, Dropout
+from captioner.decoders.registry import Precision
+from captioner.decoders.spec import DecoderSpec
+
+# Any nesting of tensors whose first dimension is that of images or partial captions.
+Tree = Any
+LstmState = tuple[tf.Tensor, tf.Tensor]  # (h_BU, c_BU)
+
+
+class Decoder(ABC):
+    """A captioner without its encoder: image features and words in, the next word out.
+
+    An image is encoded once, into a context (what stays the same while a caption grows) and an
+    initial state (what each word changes). In training its captions share that encoding; in
+    decoding all beams do. Whole captions are read by `predict_words`, single words by `step`;
+    both go through the same layers and agree. A state may hold more than the LSTM's memory, such
+    as the attention weights of the last step.
+
+    Attributes:
+        weights: all weights by name, such as `lstm/kernel`, in the order they were made.
+
+    A kind of decoder defines `encode`, `first_state`, `read_captions` and `read_word`.
+
+    Args:
+        spec: what this decoder is.
+        precision: of the matrix products, "float32" or "bfloat16".
+        seed: of the initial weights.
+    """
+
+    def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
+        self.spec = spec
+        self.weights: dict[str, keras.Variable] = {}
+        self._policy = "mixed_bfloat16" if precision == "bfloat16" else precision
+        self._seed = seed
+        self._build_words()
+
+    @abstractmethod
+    def encode(self, features_N: tf.Tensor, dropout: Dropout) -> Tree:
+        """Encodes images, (N, ...) float32, into what all words of a caption see of them."""
+
+    @abstractmethod
+    def first_state(self, context: Tree) -> Tree:
+        """Returns the state before the first word."""
+
+    @abstractmethod
+    def read_captions(self, context: Tree, tokens_MT: tf.Tensor, dropout: Dropout) -> tf.Tensor:
+        """Reads whole captions, whose images' context has first dimension M; gives (M, T, U)."""
+
+    @abstractmethod
+    def read_word(self, context: Tree, tokens_B: tf.Tensor, state: Tree) -> tuple[tf.Tensor, Tree]:
+        """Reads one word of each partial caption; gives (B, U) and the next state."""
+
+    def start(self, features_N: tf.Tensor) -> tuple[Tree, Tree]:
+        """Encodes images for decoding.
+
+        Args:
+            features_N: float32 (N, ...), shaped as the spec says.
+
+        Returns:
+            (context, state), first dimension N.
+        """
+        context = self.encode(features_N, NO_DROPOUT)
+        return context, self.first_state(context)
+
+    def step(self, tokens_B: tf.Tensor, state: Tree, context: Tree) -> tuple[tf.Tensor, Tree]:
+        """Reads one word of each partial caption.
+
+        Args:
+            tokens_B: int32 (B,), the word before; START at first.
+            state, context: as `start` or the last step gave them, first dimension B.
+
+        Returns:
+            Natural log-probabilities of the next token, float32 (B, V), and the next state.
+        """
+        output_BU, state = self.read_word(context, tokens_B, state)
+        return tf.nn.log_softmax(self._project(output_BU, NO_DROPOUT)), state
+
+    def predict_words(
+        self,
+        features_N: tf.Tensor,
+        tokens_MT: tf.Tensor,
+        image_index_M: tf.Tensor,
+        positions_P: tf.Tensor,
+        dropout: Dropout = NO_DROPOUT,
+    ) -> tf.Tensor:
+        """Reads whole captions at once and predicts the token after each of their words.
+
+        Args:
+            features_N: float32 (N, ...), the images, each once.
+            tokens_MT: int32 (M, T), captions from START on, padded on the right.
+            image_index_M: int32 (M,), the image of each caption.
+            positions_P: int32 (P,), which of the M x T places hold a word; only there is the
+                next token predicted, since the projection to V tokens is the dearest part.
+            dropout: of this training step.
+
+        Returns:
+            Logits, float32 (P, V).
+        """
+        context_N = self.encode(features_N, dropout)
+        context_M = tf.nest.map_structure(lambda x: tf.gather(x, image_index_M), context_N)
+        output_MTU = self.read_captions(context_M, tokens_MT, dropout)
+        # (M, T, U) -> (P, U)
+        output_PU = tf.gather(tf.reshape(output_MTU, [-1, output_MTU.shape[-1]]), positions_P)
+        return self._project(output_PU, dropout)
+
+    def _run_lstm(self, inputs_MTE: tf.Tensor, state: LstmState | None) -> tf.Tensor:
+        return self._lstm(inputs_MTE, initial_state=state)
+
+    def _run_lstm_step(self, inputs_BE: tf.Tensor, state: LstmState) -> tuple[tf.Tensor, LstmState]:
+        output_BU, (h_BU, c_BU) = self._lstm.cell(inputs_BE, list(state))
+        return output_BU, (h_BU, c_BU)
+
+    def _build_words(self) -> None:
+        V, E, U = self.spec.vocabulary_size, self.spec.embedding_size, self.spec.units
+        initial = keras.initializers.RandomUniform(-0.05, 0.05, seed=self._next_seed())
+        embedding = keras.layers.Embedding(V, E, initial, name="embedding", dtype=self._policy)
+        self._embedding = self._add(embedding, (None, None))
+        self._lstm = self._add(self._make_lstm(), (None, None, E))
+        if not self.spec.tied_embeddings:
+            self._to_words = self._add_dense("words", V, U)
+            return
+        self._to_words = self._add_dense("to_words", E, U, "tanh")
+        self._word_bias = keras.Variable(tf.zeros([V]), name="bias")
+        self.weights["word_bias/bias"] = self._word_bias
+
+    def _make_lstm(self) -> keras.layers.LSTM:
+        return keras.layers.LSTM(
+            self.spec.units,
+            kernel_initializer=keras.initializers.GlorotUniform(self._next_seed()),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=self._next_seed()),
+            return_sequences=True,
+            name="lstm",
+            dtype=self._policy,
+        )
+
+    def _project(self, output_PU: tf.Tensor, dropout: Dropout) -> tf.Tensor:
+        words_P = self._to_words(dropout(output_PU, self.spec.output_dropout))
+        if not self.spec.tied_embeddings:
+            return tf.cast(words_P, tf.float32)
+        embeddings_VE = tf.cast(self._embedding.embeddings, words_P.dtype)
+        logits_PV = tf.matmul(words_P, embeddings_VE, transpose_b=True)
+        return tf.cast(logits_PV, tf.float32) + self._word_bias
+
+    def _add_dense(
+        self, name: str, width: int, input_width: int, activation: str = "linear"
+    ) -> keras.layers.Dense:
+        initial = keras.initializers.GlorotUniform(self._next_seed())
+        dense = keras.layers.Dense(
+            width, activation, kernel_initializer=initial, name=name, dtype=self._policy
+        )
+        return self._add(dense, (None, input_width))
+
+    def _add(self, layer: keras.Layer, input_shape: tuple[int | None, ...]) -> keras.Layer:
+        layer.build(input_shape)
+        self.weights.update({f"{layer.name}/{v.name}": v for v in layer.weights})
+        return layer
+
+    def _next_seed(self) -> int:
+        """Each weight draws from its own seed, or equal shapes would get equal weights."""
+        self._seed = (self._seed + 1_000_003) % 2**31
+        return self._seed

@@ -1,0 +1,46 @@
+"""What each epoch of a training run came to."""
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from captioner.files import replace_file
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One line of `history.csv`.
+
+    Args:
+        epoch: counted from 1.
+        loss: mean training loss of a token, in nats, with dropout and label smoothing.
+        dev_loss: mean loss of a dev token, in nats, without either.
+        dev_score: what the caller's scorer gave; the higher the better.
+        is_best: whether these weights became the ones to keep.
+        seconds: time taken, scoring included.
+        words_per_second: training tokens read a second, scoring left out.
+    """
+
+    epoch: int
+    loss: float
+    dev_loss: float
+    dev_score: float
+    is_best: bool
+    seconds: float
+    words_per_second: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the row as a JSON object."""
+        return dataclasses.asdict(self)
+
+
+def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
+    """Writes all rows as CSV with a header, whole or not at all."""
+    with replace_file(path, "w", newline="") as file:
+        names = [field.name for field in dataclasses.fields(EpochRow)]
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.to_json() for row in rows)

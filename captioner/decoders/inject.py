@@ -1,0 +1,48 @@
+"""Show and Tell (Vinyals et al. 2015, arXiv:1411.4555): the LSTM sees the image itself.
+
+The projected image sets the LSTM's initial memory (init-inject, the best of the four ways that
+Tanti et al. 2018, arXiv:1703.09137, compare) and is added to every word that it reads
+(par-inject). Adding costs nothing; beside the word, it would double the LSTM's input.
+
+Dimension key: as in decoder.py.
+"""
+
+import tensorflow as tf
+
+from captioner.decoders.decoder import Decoder, LstmState
+from captioner.decoders.dropout import Dropout
+from captioner.decoders.images import prepare_vectors, vector_width
+from captioner.decoders.registry import Precision
+from captioner.decoders.spec import DecoderSpec
+
+
+class InjectDecoder(Decoder):
+    """Show and Tell's decoder: an LSTM that starts from the image and reads it at each word."""
+
+    def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
+        super().__init__(spec, precision, seed)
+        F = vector_width(spec)
+        activation = spec.image_activation
+        self._to_input = self._add_dense("image_input", spec.embedding_size, F, activation)
+        self._to_state = self._add_dense("image_state", 2 * spec.units, F, activation)
+
+    def encode(self, features_N: tf.Tensor, dropout: Dropout) -> dict[str, tf.Tensor]:
+        vectors_NF = prepare_vectors(features_N, self.spec, dropout)
+        return {"input": self._to_input(vectors_NF), "state": self._to_state(vectors_NF)}
+
+    def first_state(self, context: dict[str, tf.Tensor]) -> LstmState:
+        h_BU, c_BU = tf.split(context["state"], 2, axis=-1)
+        return tf.tanh(h_BU), c_BU
+
+    def read_captions(
+        self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout
+    ) -> tf.Tensor:
+        words_MTE = dropout(self._embedding(tokens_MT), self.spec.embedding_dropout)
+        inputs_MTE = words_MTE + context["input"][:, None]
+        return self._run_lstm(inputs_MTE, self.first_state(context))
+
+    def read_word(
+        self, context: dict[str, tf.Tensor], tokens_B: tf.Tensor, state: LstmState
+    ) -> tuple[tf.Tensor, LstmState]:
+        inputs_BE = self._embedding(tokens_B) + context["input"]
+        return self._run_lstm_step(inputs_BE, state)

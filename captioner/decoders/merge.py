@@ -1,0 +1,44 @@
+"""The merge architecture of the classic course (Tanti et al. 2017, arXiv:1708.02043).
+
+The LSTM reads words alone; the image joins after it: both are added, mixed by a dense layer,
+and that predicts the next word. As published the image passes a ReLU and half of its features
+are dropped; by default neither is done, since both hurt (see DecoderSpec).
+
+Dimension key: as in decoder.py.
+"""
+
+import tensorflow as tf
+
+from captioner.decoders.decoder import Decoder, LstmState
+from captioner.decoders.dropout import Dropout
+from captioner.decoders.images import prepare_vectors, vector_width
+from captioner.decoders.registry import Precision
+from captioner.decoders.spec import DecoderSpec
+
+
+class MergeDecoder(Decoder):
+    """The course's decoder: words through an LSTM, the image added to its output."""
+
+    def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
+        super().__init__(spec, precision, seed)
+        U = spec.units
+        self._to_image = self._add_dense("image", U, vector_width(spec), spec.image_activation)
+        self._mix = self._add_dense("mix", U, U, "relu")
+
+    def encode(self, features_N: tf.Tensor, dropout: Dropout) -> tf.Tensor:
+        return self._to_image(prepare_vectors(features_N, self.spec, dropout))
+
+    def first_state(self, context: tf.Tensor) -> LstmState:
+        return tf.zeros_like(context), tf.zeros_like(context)
+
+    def read_captions(
+        self, context: tf.Tensor, tokens_MT: tf.Tensor, dropout: Dropout
+    ) -> tf.Tensor:
+        words_MTE = dropout(self._embedding(tokens_MT), self.spec.embedding_dropout)
+        return self._mix(self._run_lstm(words_MTE, None) + context[:, None])
+
+    def read_word(
+        self, context: tf.Tensor, tokens_B: tf.Tensor, state: LstmState
+    ) -> tuple[tf.Tensor, LstmState]:
+        output_BU, state = self._run_lstm_step(self._embedding(tokens_B), state)
+        return self._mix(output_BU + context), state

@@ -1,0 +1,81 @@
+"""How a decoder is trained."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from captioner.errors import UsageError
+
+TrainPrecision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of one training run; together with the data they decide the weights.
+
+    Args:
+        epochs: passes over the training captions, 1 or more; the learning rate falls to zero
+            along half a cosine over all of them.
+        batch_size: captions a step, 1 or more.
+        learning_rate: Adam's highest step size (Kingma and Ba 2015, arXiv:1412.6980), above 0.
+        warmup_steps: steps over which it rises from zero, 0 or more.
+        clip_norm: gradients longer than this are scaled down to it, above 0.
+        label_smoothing: probability spread over all tokens (Szegedy et al. 2016,
+            arXiv:1512.00567), 0 to below 1.
+        ema: decay of the running mean of the weights, whose captions are scored and which is
+            saved (Polyak averaging); 0 switches it off; below 1.
+        patience: epochs without a better dev score before training stops, 1 or more.
+        seed: of initial weights, batches and dropout.
+        precision: of the matrix products: "bfloat16" halves the time where the processor has
+            instructions for it; "auto" uses it exactly there.
+
+    Raises:
+        UsageError: a value is outside its range; all such faults are named.
+    """
+
+    epochs: int = 12
+    batch_size: int = 160
+    learning_rate: float = 2e-3
+    warmup_steps: int = 200
+    clip_norm: float = 5.0
+    label_smoothing: float = 0.0
+    ema: float = 0.99
+    patience: int = 5
+    seed: int = 0
+    precision: TrainPrecision = "auto"
+
+    def __post_init__(self) -> None:
+        faults = [text for is_wrong, text in self._checks() if is_wrong]
+        if faults:
+            raise UsageError("A decoder cannot be trained like this: " + "; ".join(faults) + ".")
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings as a JSON object."""
+        return dataclasses.asdict(self)
+
+    def _checks(self) -> list[tuple[bool, str]]:
+        allowed = get_args(TrainPrecision)
+        return [
+            *(
+                (getattr(self, key) < 1, f"{key}={getattr(self, key)}, expected 1 or more")
+                for key in ("epochs", "batch_size", "patience")
+            ),
+            *(
+                (
+                    not 0 < getattr(self, key) < math.inf,
+                    f"{key}={getattr(self, key)}, expected a number above 0",
+                )
+                for key in ("learning_rate", "clip_norm")
+            ),
+            *(
+                (not 0 <= getattr(self, key) < 1, f"{key}={getattr(self, key)}, expected 0 to <1")
+                for key in ("label_smoothing", "ema")
+            ),
+            (self.warmup_steps < 0, f"warmup_steps={self.warmup_steps}, expected 0 or more"),
+            (not 0 <= self.seed < 2**31, f"seed={self.seed}, expected 0 to 2147483647"),
+            (
+                self.precision not in allowed,
+                f"precision={self.precision!r}, expected one of {', '.join(allowed)}",
+            ),
+        ]
