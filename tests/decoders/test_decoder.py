@@ -1,0 +1,140 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from toys import WIDTH
+
+from captioner.decoders.dropout import Dropout
+from captioner.decoders.registry import KINDS, build_decoder, default_spec
+
+V, N = 11, 3
+TOKENS_MT = np.array([[1, 4, 5, 6], [1, 7, 8, 0], [1, 9, 0, 0], [1, 10, 4, 5]], np.int32)
+IMAGE_INDEX_M = np.array([2, 0, 0, 1], np.int32)
+POSITIONS_P = np.flatnonzero(TOKENS_MT).astype(np.int32)
+
+
+@pytest.fixture(params=[(kind, tied) for kind in KINDS for tied in (True, False)])
+def decoder(request):
+    kind, tied = request.param
+    spec = default_spec(
+        kind, V, feature_shape=(WIDTH,), units=6, embedding_size=5, tied_embeddings=tied
+    )
+    return build_decoder(spec, seed=1)
+
+
+@pytest.fixture
+def features_N():
+    return np.random.default_rng(0).normal(size=(N, WIDTH)).astype(np.float32)
+
+
+def predict(decoder, features_N, dropout=None):
+    arguments = (features_N, TOKENS_MT, IMAGE_INDEX_M, POSITIONS_P)
+    return decoder.predict_words(*arguments, *([dropout] if dropout else [])).numpy()
+
+
+def test_reading_a_caption_at_once_equals_reading_word_by_word(decoder, features_N):
+    at_once_PV = tf.nn.log_softmax(predict(decoder, features_N)).numpy()
+    context, state = decoder.start(features_N[IMAGE_INDEX_M])
+    steps = []
+    for tokens_M in TOKENS_MT.T:
+        log_probs_MV, state = decoder.step(tokens_M, state, context)
+        steps.append(log_probs_MV)
+    by_word_PV = tf.reshape(tf.stack(steps, axis=1), [-1, V]).numpy()[POSITIONS_P]
+    np.testing.assert_allclose(by_word_PV, at_once_PV, atol=1e-5)
+
+
+def test_a_word_sees_only_the_words_before_it(decoder, features_N):
+    changed = TOKENS_MT.copy()
+    changed[:, 2:] = 3
+    before = predict(decoder, features_N)
+    after = decoder.predict_words(features_N, changed, IMAGE_INDEX_M, POSITIONS_P).numpy()
+    early_P = POSITIONS_P % TOKENS_MT.shape[1] < 2
+    np.testing.assert_array_equal(before[early_P], after[early_P])
+    assert not np.allclose(before[~early_P], after[~early_P])
+
+
+def test_each_caption_sees_its_own_image(decoder, features_N):
+    before = predict(decoder, features_N)
+    changed = features_N.copy()
+    changed[0] += 1.0
+    differs_P = np.any(predict(decoder, changed) != before, axis=1)
+    belongs_P = np.isin(POSITIONS_P // TOKENS_MT.shape[1], [1, 2])
+    np.testing.assert_array_equal(differs_P, belongs_P)
+
+
+def test_the_length_of_an_image_vector_does_not_matter(decoder, features_N):
+    twice = predict(decoder, 2 * features_N)
+    np.testing.assert_allclose(twice, predict(decoder, features_N), atol=1e-5)
+
+
+def test_dropout_is_a_function_of_its_seed(decoder, features_N):
+    one, same, other = (
+        predict(decoder, features_N, Dropout(tf.constant(seed))) for seed in ([3, 1], [3, 1], [3, 2])
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_dropout_keeps_the_mean_and_differs_from_call_to_call():
+    dropout = Dropout(tf.constant([0, 0]))
+    first, second = (dropout(tf.ones([100, 100]), 0.25).numpy() for _ in range(2))
+    assert set(np.unique(first)) == {0.0, np.float32(1 / 0.75)}
+    assert np.mean(first == 0) == pytest.approx(0.25, abs=0.02)
+    assert (first != second).any()
+
+
+def test_weights_depend_on_the_seed_alone(decoder):
+    same = build_decoder(decoder.spec, seed=1).weights
+    other = build_decoder(decoder.spec, seed=2).weights
+    for name, variable in decoder.weights.items():
+        np.testing.assert_array_equal(variable, same[name])
+    assert (other["lstm/kernel"].numpy() != decoder.weights["lstm/kernel"].numpy()).any()
+
+
+def test_every_weight_is_trained(decoder, features_N):
+    variables = [variable.value for variable in decoder.weights.values()]
+    with tf.GradientTape() as tape:
+        logits_PV = decoder.predict_words(features_N, TOKENS_MT, IMAGE_INDEX_M, POSITIONS_P)
+        loss = tf.reduce_sum(logits_PV[:, 4])
+    for name, gradient in zip(decoder.weights, tape.gradient(loss, variables), strict=True):
+        assert np.any(tf.convert_to_tensor(gradient)), name
+
+
+def test_bfloat16_predicts_nearly_the_same(decoder, features_N):
+    quick = build_decoder(decoder.spec, precision="bfloat16", seed=1)
+    logits_PV = predict(quick, features_N)
+    assert logits_PV.dtype == np.float32
+    np.testing.assert_allclose(logits_PV, predict(decoder, features_N), atol=0.02)
+
+
+def test_published_merge_equals_keras_layers(features_N):
+    """The course's model, written with Keras' functional interface and given our weights."""
+    spec = default_spec(
+        "merge",
+        V,
+        feature_shape=(WIDTH,),
+        units=6,
+        embedding_size=5,
+        image_activation="relu",
+        normalise_features=False,
+    )
+    decoder = build_decoder(spec, seed=4)
+    image, words = keras.Input((WIDTH,)), keras.Input((3,), dtype="int32")
+    embedded = keras.layers.Embedding(V, 5, name="embedding")(words)
+    merged = keras.layers.add(
+        [
+            keras.layers.Dense(6, "relu", name="image")(image),
+            keras.layers.LSTM(6, name="lstm")(embedded),
+        ]
+    )
+    mixed = keras.layers.Dense(6, "relu", name="mix")(merged)
+    outputs = keras.layers.Dense(V, "softmax", name="words")(mixed)
+    course = keras.Model([image, words], outputs)
+    for name in ("embedding", "image", "lstm", "mix", "words"):
+        ours = [v.numpy() for key, v in decoder.weights.items() if key.startswith(f"{name}/")]
+        course.get_layer(name).set_weights(ours)
+    prefix = TOKENS_MT[[0, 1, 3], :3]
+    last_P = np.array([2, 5, 8], np.int32)
+    logits_PV = decoder.predict_words(features_N, prefix, np.arange(3, dtype=np.int32), last_P)
+    expected = course([features_N, prefix]).numpy()
+    np.testing.assert_allclose(tf.nn.softmax(logits_PV).numpy(), expected, atol=1e-6)

@@ -1,0 +1,44 @@
+"""A toy captioning task small enough to train in seconds, and features held in memory."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from captioner.datasets.records import CaptionedImage
+from captioner.text.tokens import TokenisedCaptions, tokenise_captions
+from captioner.text.vocabulary import Vocabulary
+
+COLOURS = ("red", "green", "blue", "black")
+THINGS = ("ball", "box", "cone")
+WIDTH = 8
+
+
+class ArrayFeatures:
+    """Features in memory, with the reading interface of a feature store."""
+
+    def __init__(self, vectors: dict[str, np.ndarray]) -> None:
+        self._vectors = vectors
+        self.image_ids = tuple(vectors)
+        self.shapes = {"vector": next(iter(vectors.values())).shape}
+
+    def read(self, kind: str, image_ids: Sequence[str]) -> np.ndarray:
+        return np.stack([self._vectors[image_id] for image_id in image_ids]).astype(np.float32)
+
+
+def toy_task(
+    num_images: int = 72, noise: float = 0.05
+) -> tuple[Vocabulary, TokenisedCaptions, ArrayFeatures]:
+    """Images whose vector tells colour and thing, and captions that say them."""
+    random = np.random.default_rng(0)
+    images, vectors = [], {}
+    for number in range(num_images):
+        colour, thing = number % len(COLOURS), number // len(COLOURS) % len(THINGS)
+        name = f"{COLOURS[colour]} {THINGS[thing]}"
+        captions = (f"a {name}", f"there is a {name} on the floor")
+        split = "dev" if number % 6 == 5 else "train"
+        image_id = f"image{number:03}"
+        images.append(CaptionedImage(image_id, f"{image_id}.jpg", captions, split))
+        vectors[image_id] = random.normal(scale=noise, size=WIDTH)
+        vectors[image_id][[colour, len(COLOURS) + thing]] += 1.0
+    vocabulary, captions, _ = tokenise_captions(images)
+    return vocabulary, captions, ArrayFeatures(vectors)
