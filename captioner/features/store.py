@@ -150,10 +150,8 @@ class FeatureWriter:
         if kind not in arrays or np.shape(arrays[kind]) != shape:
             received = np.shape(arrays[kind]) if kind in arrays else "nothing"
             raise FeatureError(f"{kind}: expected an array of {shape}. Received: {received}")
-        with np.errstate(over="ignore"):
-            block = np.ascontiguousarray(arrays[kind], self.layout.row_dtype(kind))
-        _check_finite(kind, block, image_ids)
-        return block
+        _check_range(kind, arrays[kind], self.layout.row_dtype(kind), image_ids)
+        return np.ascontiguousarray(arrays[kind], self.layout.row_dtype(kind))
 
 
 class FeatureStore:
@@ -211,14 +209,16 @@ class FeatureStore:
         return values
 
 
-def _check_finite(kind: str, block: np.ndarray, image_ids: Sequence[str]) -> None:
-    finite = np.isfinite(block).reshape(len(block), -1).all(axis=1)
-    if not finite.all():
-        broken = [name for name, good in zip(image_ids, finite, strict=True) if not good]
-        raise FeatureError(
-            f"The encoder's {kind} holds numbers that are not finite in {block.dtype}, for "
-            f"{name_some(broken)}. Check the weights, or store the {kind} as float32."
-        )
+def _check_range(kind: str, array: np.ndarray, dtype: np.dtype, image_ids: Sequence[str]) -> None:
+    largest = np.finfo(dtype).max
+    if np.abs(array).max() <= largest:  # NaN is not
+        return
+    fits = (np.abs(array) <= largest).reshape(len(array), -1).all(axis=1)
+    broken = [image_id for image_id, good in zip(image_ids, fits, strict=True) if not good]
+    raise FeatureError(
+        f"The encoder's {kind} holds NaN, infinity or more than {largest} ({dtype}) for "
+        f"{name_some(broken)}. Check the weights, or store the {kind} as float32."
+    )
 
 
 def _check_unique(folder: Path, image_ids: Sequence[str]) -> None:

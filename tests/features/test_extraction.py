@@ -198,8 +198,8 @@ def test_decoding_overlaps_the_encoder(images, tmp_path):
     [
         (lambda e: {"vector": e["vector"]}, r"a grid of shape \(4, 2, 2, 3\).*Received: nothing"),
         (lambda e: {**e, "vector": e["vector"][:, :5]}, r"Received: \(4, 5\)"),
-        (lambda e: {**e, "vector": e["vector"] * np.nan}, "not finite in float32, for image_000"),
-        (lambda e: {**e, "grid": e["grid"] * 1e9}, "store the grid as float32"),
+        (lambda e: {**e, "vector": e["vector"] * np.nan}, r"NaN.*\(float32\) for image_000"),
+        (lambda e: {**e, "grid": e["grid"] * 1e9}, r"more than 65504.*store the grid as float32"),
     ],
 )
 def test_an_encoder_that_does_not_keep_its_word(images, tmp_path, change, message):
