@@ -1,0 +1,314 @@
+"""Image files into RGB arrays, once and for every caller.
+
+Whatever a folder of photographs holds: turned by EXIF, transparent, palette, grey, 16-bit, CMYK,
+animated (the first frame counts). A file is read by its content; its suffix does not matter. A
+file that cannot be used raises one error, `ImageError`, that names the file and the cause.
+"""
+
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from captioner.errors import ImageError
+
+Source = str | Path | bytes | Image.Image | np.ndarray
+Colour = tuple[int, int, int]
+Fit = Literal["squash", "crop", "pad"]
+Resample = Literal["nearest", "bilinear", "bicubic"]
+
+WHITE: Colour = (255, 255, 255)
+MAX_PIXELS = 150_000_000  # of one image; decoded it takes three bytes a pixel and more
+
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+
+# We check the header against a limit of our own, so Pillow's warning would only repeat it.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeRule:
+    """How an image comes to the size that an encoder wants; part of every fingerprint.
+
+    Args:
+        height: of the result, in pixels.
+        width: of the result, in pixels.
+        fit: "squash" changes the proportions and keeps all of the picture; "crop" keeps the
+            proportions and cuts what stands out in the middle of the longer side; "pad" keeps
+            both and fills up with the background.
+        resample: the filter; all but "nearest" are antialiased.
+    """
+
+    height: int
+    width: int
+    fit: Fit = "squash"
+    resample: Resample = "bicubic"
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the rule as a JSON object."""
+        return asdict(self)
+
+    def apply(self, image: Image.Image, background: Colour = WHITE) -> Image.Image:
+        """Returns an RGB image of this rule's size."""
+        size, filter_ = (self.width, self.height), _RESAMPLING[self.resample]
+        match self.fit:
+            case "crop":
+                return ImageOps.fit(image, size, filter_)
+            case "pad":
+                return ImageOps.pad(image, size, filter_, color=background)
+            case _:
+                return image if image.size == size else image.resize(size, filter_)
+
+
+def load_image(
+    source: Source,
+    rule: ResizeRule | None = None,
+    *,
+    background: Colour = WHITE,
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
+    """Returns an image as an array.
+
+    Args:
+        source: a path, a file's content, a PIL image or an array, see `open_image`.
+        rule: the size to bring it to; None keeps its own.
+        background: RGB, 0-255, laid under what is transparent.
+        max_pixels: images with more pixels are refused before they are decoded.
+
+    Returns:
+        uint8 (H, W, 3), RGB, 0-255.
+
+    Raises:
+        ImageError: the image cannot be used; says which and why.
+
+    Example:
+
+        image_HWC = load_image("beach.jpg", ResizeRule(224, 224))
+    """
+    image = open_image(
+        source,
+        background=background,
+        max_pixels=max_pixels,
+        size_hint=None if rule is None else (rule.width, rule.height),
+    )
+    return np.asarray(image if rule is None else rule.apply(image, background))
+
+
+def open_image(
+    source: Source,
+    *,
+    background: Colour = WHITE,
+    max_pixels: int = MAX_PIXELS,
+    size_hint: tuple[int, int] | None = None,
+) -> Image.Image:
+    """Returns an image as RGB, upright, its first frame, with nothing transparent.
+
+    Args:
+        source: a path; a file's content; a PIL image; or an array (H, W), (H, W, 1), (H, W, 3)
+            or (H, W, 4) of uint8 0-255, uint16 0-65535, bool, or float 0-1.
+        background: RGB, 0-255, laid under what is transparent.
+        max_pixels: images with more pixels are refused before they are decoded.
+        size_hint: (width, height) that the caller will reduce it to. A large JPEG is then
+            decoded at a fraction of its size, at least twice as large as the hint.
+
+    Raises:
+        ImageError: the image cannot be used; says which and why.
+    """
+    name = _name(source)
+    if isinstance(source, np.ndarray):
+        source = _image_of_array(source, name)
+    if isinstance(source, Image.Image):
+        return _decode(source, name, background, max_pixels, size_hint)
+    with _open_file(source) as file, _open_header(file, name) as image:
+        return _decode(image, name, background, max_pixels, size_hint)
+
+
+def _name(source: Source) -> str:
+    if isinstance(source, str | Path):
+        return os.fspath(source)
+    if isinstance(source, Image.Image):
+        return str(getattr(source, "filename", "") or "image in memory")
+    return "array in memory" if isinstance(source, np.ndarray) else "bytes in memory"
+
+
+@contextmanager
+def _open_file(source: str | Path | bytes) -> Iterator[BinaryIO]:
+    """Opens a regular file with something in it; a named pipe would block for ever."""
+    if isinstance(source, bytes):
+        if not source:
+            raise ImageError(_name(source), "is empty")
+        yield io.BytesIO(source)
+        return
+    try:
+        status = os.stat(source)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise ImageError(source, f"is {kind}")
+        if status.st_size == 0:
+            raise ImageError(source, "is empty (0 bytes)")
+        file = open(source, "rb")  # noqa: SIM115 - closed below
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL character
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ImageError(source, f"cannot be read: {reason}") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _open_header(file: BinaryIO, name: str) -> Iterator[Image.Image]:
+    image: Image.Image
+    try:
+        image = Image.open(file)
+    except UnidentifiedImageError as error:
+        image = _open_heif(file, name, error)
+    except Image.DecompressionBombError as error:
+        raise ImageError(name, "has too many pixels to be decoded safely") from error
+    except Exception as error:  # Pillow's readers raise whatever a damaged header leads to
+        raise ImageError(name, f"is damaged: {error}") from error
+    with image:
+        yield image
+
+
+def _open_heif(file: BinaryIO, name: str, unidentified: Exception) -> Image.Image:
+    """Opens what Pillow alone does not know, if it is HEIC and the extra is installed."""
+    file.seek(0)
+    head = file.read(64)
+    if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS:
+        raise ImageError(name, f"is no image: {_describe_content(head)}") from unidentified
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ImageError(
+            name, "is HEIC, which needs one more package: pip install 'captioner[heif]'"
+        ) from error
+    pillow_heif.register_heif_opener()
+    file.seek(0)
+    try:
+        return Image.open(file)
+    except Exception as error:
+        raise ImageError(name, f"is a damaged HEIC file: {error}") from error
+
+
+def _describe_content(head: bytes) -> str:
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "it holds an HTML page"
+    if not start.strip(b"\0"):
+        return "it holds nothing but zeros or blanks"
+    with suppress(UnicodeDecodeError):
+        if head[:60].decode("utf-8").isprintable() or b"\n" in head:
+            return "it holds text"
+    return "its content is of no known image format"
+
+
+def _decode(
+    image: Image.Image,
+    name: str,
+    background: Colour,
+    max_pixels: int,
+    size_hint: tuple[int, int] | None,
+) -> Image.Image:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(
+            name, f"has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}"
+        )
+    try:
+        _reduce_jpeg(image, size_hint)
+        image.load()
+        return _to_rgb(_upright(image), background)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except MemoryError as error:
+        raise ImageError(name, f"does not fit into memory ({width:,} x {height:,})") from error
+    except Exception as error:  # Pillow's readers raise whatever damaged content leads to
+        raise ImageError(name, f"is damaged: {error}") from error
+
+
+def _reduce_jpeg(image: Image.Image, size_hint: tuple[int, int] | None) -> None:
+    """Lets the JPEG reader skip detail that resizing would throw away, several times as fast."""
+    if size_hint is not None and image.format in ("JPEG", "MPO"):
+        side = 2 * max(size_hint)  # a square, since EXIF may turn the picture
+        image.draft(None, (side, side))  # None: whatever its mode is
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block does not make the picture unusable
+        return image
+
+
+def _to_rgb(image: Image.Image, background: Colour) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values_HW = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
+        return _scale_grey(values_HW, _full_scale(image.mode, values_HW.max())).convert("RGB")
+    if image.mode == "LAB":
+        return _lab_to_rgb(image)
+    if image.has_transparency_data:
+        return _lay_on(image.convert("RGBA"), background)
+    return image.convert("RGB")
+
+
+def _full_scale(mode: str, highest: float) -> float:
+    """Returns the value that means white in grey of more than 8 bits."""
+    if mode.startswith("I;16"):
+        return 65535.0
+    steps = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
+    return next((step for step in steps if highest <= step), highest)
+
+
+def _scale_grey(values_HW: np.ndarray, full: float) -> Image.Image:
+    return Image.fromarray(np.clip(values_HW * (255.0 / full) + 0.5, 0, 255).astype(np.uint8))
+
+
+def _lab_to_rgb(image: Image.Image) -> Image.Image:
+    profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+    return image.convert("RGB") if converted is None else converted
+
+
+def _lay_on(image: Image.Image, background: Colour) -> Image.Image:
+    ground = Image.new("RGBA", image.size, (*background, 255))
+    return Image.alpha_composite(ground, image).convert("RGB")
+
+
+def _image_of_array(array: np.ndarray, name: str) -> Image.Image:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
+        raise ImageError(
+            name,
+            f"has shape {array.shape}; expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)",
+        )
+    array = array[..., 0] if array.ndim == 3 and channels == 1 else array
+    return Image.fromarray(_to_bytes(array, name))
+
+
+def _to_bytes(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    full = {"b": 1, "u": 65535, "f": 1}.get(array.dtype.kind)
+    if full is None or (array.dtype.kind == "u" and array.dtype != np.uint16):
+        raise ImageError(
+            name, f"has dtype {array.dtype}; expected uint8 0-255, uint16, bool or float 0-1"
+        )
+    if not np.isfinite(array).all() or array.min() < 0 or array.max() > full:
+        raise ImageError(
+            name,
+            f"holds values from {array.min()} to {array.max()}; {array.dtype} images go from "
+            f"0 to {full}. Convert the array to uint8 with values 0-255",
+        )
+    return (array.astype(np.float64) * (255 / full) + 0.5).astype(np.uint8)
