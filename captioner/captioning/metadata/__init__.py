@@ -1,0 +1,1 @@
+"""Captions inside image files: Exif and XMP blocks, and the containers that hold them."""

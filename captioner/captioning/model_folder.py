@@ -1,0 +1,193 @@
+"""Trained models on disk: the shipped one, those of pipelines, and folders of one's own.
+
+Nothing here loads TensorFlow.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from captioner.decoding.settings import SearchSettings
+from captioner.errors import DecoderError, UsageError
+from captioner.files import hash_file
+from captioner.names import nearest
+from captioner.pipeline.artifacts import POINTERS
+
+DECODER, WEIGHTS, VOCABULARY = "decoder.json", "decoder.weights.h5", "vocabulary.json"
+BACKBONE = "backbone.json"
+SEARCH = "search.json"  # optional: how captions are best searched for with this model
+PARTS = (DECODER, WEIGHTS, VOCABULARY, BACKBONE)
+SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"
+_SEARCH_KEYS = {"num_beams", "max_length", "length_exponent"}
+
+
+@dataclass(frozen=True)
+class BackboneRecord:
+    """The encoder that a decoder was trained on.
+
+    Args:
+        name: a name of `backbones.registry`.
+        weights: "imagenet", "random" or a path, as given when it was trained.
+        digest: of the weights' file; None for random weights.
+        seed: of random weights.
+    """
+
+    name: str
+    weights: str
+    digest: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder with a trained model.
+
+    Args:
+        path: holds `decoder.json`, `decoder.weights.h5`, `vocabulary.json`, `backbone.json`, and
+            where the best search is known `search.json`.
+        name: what to call it: "shipped", a pipeline's name, or the path.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of its parts."""
+        return sum(path.stat().st_size for path in self._files())
+
+    def digest(self) -> str:
+        """Returns what identifies the model: the SHA-256 of all that decides its captions."""
+        parts = {path.name: hash_file(path) for path in self._files() if path.name != BACKBONE}
+        identity = [parts, vars(self.backbone())]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    def backbone(self) -> BackboneRecord:
+        """Reads which encoder it needs.
+
+        Raises:
+            DecoderError: the record is missing or damaged.
+        """
+        record = self.read_json(BACKBONE)
+        try:
+            weights = record["weights"]
+            seed = 0 if weights["seed"] is None else int(weights["seed"])
+            return BackboneRecord(record["name"], weights["source"], weights["digest"], seed)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DecoderError(
+                f"{self.path / BACKBONE} does not say which encoder the model needs: {error!r}. "
+                "Train the model again."
+            ) from error
+
+    def search(self) -> SearchSettings:
+        """Returns how captions are best searched for: as recorded with the model, or as usual.
+
+        Raises:
+            DecoderError: the record is damaged.
+        """
+        if not (self.path / SEARCH).exists():
+            return SearchSettings()
+        record = self.read_json(SEARCH)
+        if not isinstance(record, dict) or not set(record) <= _SEARCH_KEYS:
+            raise DecoderError(
+                f"{self.path / SEARCH} holds {', '.join(sorted(_SEARCH_KEYS))} and nothing else. "
+                f"Received: {record}"
+            )
+        return replace(SearchSettings(), **record)
+
+    def read_json(self, name: str) -> Any:
+        """Reads one of its JSON files.
+
+        Raises:
+            DecoderError: it is missing or no JSON.
+        """
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DecoderError(
+                f"{path}: this part of the model cannot be read: {error.strerror}. A model "
+                f"consists of {', '.join(PARTS)}."
+            ) from error
+        except ValueError as error:
+            raise DecoderError(f"{path} is damaged: {error}. Train the model again.") from error
+
+    def _files(self) -> Iterator[Path]:
+        return (path for name in (*PARTS, SEARCH) if (path := self.path / name).exists())
+
+
+def find_model(model: str | Path | None = None, artifacts: Path | None = None) -> ModelFolder:
+    """Finds a trained model.
+
+    Args:
+        model: a folder with a model, a pipeline's folder in the artifacts, or a pipeline's name;
+            None finds the model that ships with captioner.
+        artifacts: where pipelines keep their results; None takes $CAPTIONER_ARTIFACTS or
+            `artifacts`.
+
+    Raises:
+        UsageError: there is none; the message says what there is.
+    """
+    if model is None:
+        return _find_shipped()
+    root = _artifacts_root(artifacts)
+    for folder, name in ((Path(model), str(model)), (root / model, str(model))):
+        found = _find_in(folder, root)
+        if found is not None:
+            return ModelFolder(found, name)
+    known = [listed.name for listed in list_models(artifacts)]
+    listed = f" Known: {', '.join(known)}." if known else ""
+    raise UsageError(
+        f"There is no trained model at {str(model)!r}: it is neither a folder with {DECODER} nor a "
+        f"pipeline that was trained in {root}.{listed}{nearest(str(model), known)}"
+    )
+
+
+def list_models(artifacts: Path | None = None) -> list[ModelFolder]:
+    """Returns the shipped model, if there is one, and those of the pipelines, by name."""
+    shipped = _find_in(SHIPPED, SHIPPED)
+    models = [] if shipped is None else [ModelFolder(shipped, "shipped")]
+    root = _artifacts_root(artifacts)
+    for pointers in sorted(root.glob(f"*/{POINTERS}")):
+        found = _find_in(pointers.parent, root)
+        if found is not None:
+            models.append(ModelFolder(found, pointers.parent.name))
+    return models
+
+
+def _find_shipped() -> ModelFolder:
+    found = _find_in(SHIPPED, SHIPPED)
+    if found is None:
+        raise UsageError(
+            "This copy of captioner ships without a trained model. Train one, as with "
+            "`captioner run quickstart`, and name it: --model quickstart"
+        )
+    return ModelFolder(found, "shipped")
+
+
+def _find_in(folder: Path, root: Path) -> Path | None:
+    """Returns the folder with the model: this one, its train stage, or what it points to."""
+    for candidate in (folder, folder / "train", *_pointed_to(folder, root)):
+        if (candidate / DECODER).is_file():
+            return candidate
+    return None
+
+
+def _pointed_to(folder: Path, root: Path) -> Iterator[Path]:
+    """Yields the training artifact that a pipeline points to where links are not to be had."""
+    try:
+        fingerprint = json.loads((folder / POINTERS).read_text(encoding="utf-8"))["train"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for parent in (root, folder.parent):
+        yield parent / "train" / str(fingerprint)[:16]
+
+
+def _artifacts_root(artifacts: Path | None) -> Path:
+    return (
+        Path(os.environ.get("CAPTIONER_ARTIFACTS", "artifacts")) if artifacts is None else artifacts
+    )

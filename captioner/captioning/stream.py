@@ -1,0 +1,146 @@
+"""Images in, captions out, in the same order: decoding, encoding and searching overlap.
+
+    listing -> decoding threads -> encoder thread -> search thread -> whoever asks
+
+A few batches at most are on their way, whatever the number of images.
+
+Dimension key: B images of a batch, H and W sides of the encoder's input.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from captioner.captioning.caption import Caption
+from captioner.captioning.overlap import map_ahead, overlap
+from captioner.errors import ImageError
+
+_BATCHES_DECODED_AHEAD = 2
+
+
+class Engine(Protocol):
+    """What turns decoded images into captions, with one compiled graph for any batch."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images per call; a smaller last batch is as good."""
+
+    def encode(self, images_BHWC: np.ndarray) -> Any:
+        """Maps uint8 (B, H, W, 3) to whatever `search` takes."""
+
+    def search(self, features: Any) -> Sequence[Caption]:
+        """Returns the caption of each of the B images."""
+
+
+class Readable(Protocol):
+    """A file to caption, or one that is known not to be readable."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why it cannot be captioned, if that is known."""
+
+
+Source = TypeVar("Source", bound=Readable)
+LoadImage = Callable[[Path], np.ndarray]  # -> uint8 (H, W, 3), or ImageError
+
+
+@dataclass
+class Batch(Generic[Source]):
+    """Consecutive sources, and for each what was made of it so far.
+
+    Args:
+        sources: in order.
+        made: per source an image, later a caption, or the reason why there is none.
+    """
+
+    sources: list[Source]
+    made: list[Any]
+
+    def good(self) -> list[int]:
+        """Returns the indices of the sources that have not failed."""
+        return [i for i, made in enumerate(self.made) if not isinstance(made, str)]
+
+
+def caption_stream(
+    sources: Iterable[Source], engine: Engine, load: LoadImage, *, workers: int
+) -> Generator[list[tuple[Source, Caption | str]], None, None]:
+    """Captions `sources` batch by batch; a bad file has a reason in place of its caption.
+
+    Args:
+        sources: taken as they are needed.
+        engine: makes the captions.
+        load: reads one file; called in threads.
+        workers: decoding threads, 1 or more.
+
+    Yields:
+        (source, caption or reason) for consecutive sources, in order.
+    """
+    decoded = _decode(sources, engine.batch_size, load, workers)
+    encoded = overlap(_encode(decoded, engine))
+    searched = overlap(_search(encoded, engine))
+    with closing(searched):
+        for batch in searched:
+            yield list(zip(batch.sources, batch.made, strict=True))
+
+
+def _decode(
+    sources: Iterable[Source], batch_size: int, load: LoadImage, workers: int
+) -> Iterator[Batch[Source]]:
+    def decode(source: Source) -> np.ndarray | str:
+        if source.fault is not None:
+            return source.fault
+        return _load_or_say_why(source.path, load)
+
+    ahead = _BATCHES_DECODED_AHEAD * batch_size
+    batch: Batch[Source] = Batch([], [])
+    for source, made in map_ahead(decode, sources, workers=workers, ahead=ahead):
+        batch.sources.append(source)
+        batch.made.append(made)
+        if len(batch.sources) == batch_size:
+            yield batch
+            batch = Batch([], [])
+    if batch.sources:
+        yield batch
+
+
+def _load_or_say_why(path: Path, load: LoadImage) -> np.ndarray | str:
+    try:
+        return load(path)
+    except ImageError as error:
+        return error.cause
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    except MemoryError:
+        return "is too large for this machine's memory"
+
+
+def _encode(
+    batches: Iterator[Batch[Source]], engine: Engine
+) -> Iterator[tuple[Batch[Source], Any]]:
+    for batch in batches:
+        good = batch.good()
+        if not good:
+            yield batch, None
+            continue
+        images_BHWC = np.stack([batch.made[i] for i in good])
+        for i in good:
+            batch.made[i] = None
+        yield batch, engine.encode(images_BHWC)
+
+
+def _search(
+    encoded: Iterator[tuple[Batch[Source], Any]], engine: Engine
+) -> Iterator[Batch[Source]]:
+    for batch, features in encoded:
+        if features is not None:
+            for i, caption in zip(batch.good(), engine.search(features), strict=True):
+                batch.made[i] = caption
+        yield batch
