@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "captioner"
 FLOORS = [
-    {"errors", "files", "names", "progress"},
+    {"errors", "files", "names", "processor", "progress"},
     {"config", "config_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images"},

