@@ -33,6 +33,9 @@ _RESERVED_NAMES = (*STAGE_NAMES, "datasets")
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 FeatureKinds = Annotated[tuple[FeatureKind, ...], Field(strict=False, min_length=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Paths = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 Fractions = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
@@ -46,7 +49,9 @@ class DatasetSection(_Section):
     Args:
         format: how they are laid out; "scenes" draws a data set and needs no path.
         path: the data set's folder, or its annotation file; relative to the current folder.
+        captions: the captions file or files, where they do not bear the format's usual names.
         images: the folder of images, where it is not beside the captions.
+        splits: a folder of split lists, or "seeded" to draw a split whatever lists there are.
         split_seed: decides the split of data sets that come without split lists.
         split_fractions: shares of train, dev and test in such a split.
         num_images: "scenes" only: how many images to draw.
@@ -55,11 +60,13 @@ class DatasetSection(_Section):
 
     format: DatasetFormat
     path: str | None = None
+    captions: str | Paths | None = None
     images: str | None = None
-    split_seed: int = 0
+    splits: str | None = None
+    split_seed: Seed = 0
     split_fractions: Fractions = (0.8, 0.1, 0.1)
     num_images: Annotated[int, Field(ge=20)] = 2400
-    seed: int = 0
+    seed: Seed = 0
 
 
 class BackboneSection(_Section):
@@ -67,7 +74,7 @@ class BackboneSection(_Section):
 
     name: BackboneName = "efficientnet_lite0"
     weights: str = "imagenet"
-    seed: int = 0
+    seed: Seed = 0
 
 
 class ExtractSection(_Section):
@@ -88,24 +95,44 @@ class TokenizeSection(_Section):
 
 
 class DecoderSection(_Section):
-    """The caption decoder; what is left out takes the best known value for its kind."""
+    """The caption decoder; what is left out takes the best known value for its kind.
+
+    The fields are those of `captioner.decoders.spec.DecoderSpec`, which explains them.
+    """
 
     kind: Literal["inject", "merge"] = "inject"
     units: Count | None = None
-    embedding: Count | None = None
-    dropout: Share | None = None
+    embedding_size: Count | None = None
+    tied_embeddings: bool | None = None
+    normalise_features: bool | None = None
+    image_activation: Literal["linear", "relu"] | None = None
+    image_dropout: Share | None = None
+    embedding_dropout: Share | None = None
+    output_dropout: Share | None = None
+
+    def chosen(self) -> dict[str, Any]:
+        """Returns the fields that the pipeline file sets, without the kind."""
+        return self.model_dump(exclude={"kind"}, exclude_none=True)
 
 
 class TrainSection(_Section):
-    """How the decoder is trained; see `decoders.settings`."""
+    """How the decoder is trained.
+
+    `features` names a features.pkl made elsewhere, in place of the stages build and extract;
+    the other fields are those of `captioner.decoders.settings.TrainSettings`.
+    """
 
     features: str | None = None
     epochs: Count = 12
     batch_size: Count = 160
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    patience: Count = 4
+    learning_rate: Positive = 2e-3
+    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    clip_norm: Positive = 5.0
+    label_smoothing: Share = 0.0
+    ema: Share = 0.99
+    patience: Count = 5
+    seed: Seed = 0
     precision: Precision = "auto"
-    seed: int = 0
 
 
 class EvaluateSection(_Section):
@@ -124,8 +151,8 @@ class EvaluateSection(_Section):
     beam: Count = 3
     length_exponent: Annotated[float, Field(ge=0)] = 0.7
     max_words: Count = 24
-    bootstrap: Annotated[int, Field(ge=0)] = 1000
-    seed: int = 0
+    bootstrap: Count = 1000
+    seed: Seed = 0
 
 
 class Settings(_Section):

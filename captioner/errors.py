@@ -27,6 +27,10 @@ class DatasetError(CaptionerError):
     """A data set cannot be read, or what it says contradicts itself."""
 
 
+class DatasetMissingError(UsageError):
+    """A data set is not there yet, and this request does not make it."""
+
+
 class ImageError(CaptionerError):
     """One image cannot be used.
 

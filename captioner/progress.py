@@ -28,7 +28,7 @@ class Progress:
         self._bar = tqdm(
             desc=description,
             total=total,
-            unit=f" {unit}s",
+            unit=f" {_plural(unit)}",
             initial=initial,
             file=sys.stderr if terminal else _LineWriter(),
             mininterval=0.1 if terminal else LINE_SECONDS,
@@ -36,6 +36,7 @@ class Progress:
             dynamic_ncols=terminal,
             ncols=None if terminal else 88,
             ascii=None if terminal else True,
+            delay=0.0 if terminal else LINE_SECONDS,  # a short loop is worth no line in a log
         )
 
     def advance(self, count: int = 1) -> None:
@@ -63,6 +64,10 @@ def track(
         for item in items:
             yield item
             progress.advance()
+
+
+def _plural(unit: str) -> str:
+    return f"{unit}es" if unit.endswith(("ch", "s", "x")) else f"{unit}s"
 
 
 class _LineWriter:

@@ -15,7 +15,7 @@ from captioner.names import nearest
 COMMANDS = {
     "run": "Run a pipeline: build, extract, tokenize, train, evaluate.",
     "status": "Say which stages are up to date and, if not, why.",
-    "evaluate": "Score a file of captions made by anything.",
+    "evaluate": "Score a model, or captions made by anything.",
     "data": "Download a data set, or unpack one that you have.",
     "clean": "Remove artifacts that no pipeline points to.",
 }

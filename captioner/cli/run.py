@@ -1,5 +1,6 @@
 """captioner run: brings a pipeline up to date."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -8,8 +9,9 @@ import click
 
 from captioner.cli.options import artifacts_option, pipeline_argument, set_option
 from captioner.config import STAGE_NAMES, Pipeline
-from captioner.errors import CaptionerError, UsageError
+from captioner.errors import CaptionerError, DatasetMissingError, UsageError
 from captioner.pipeline.plan import PlannedStage, Selection
+from captioner.pipeline.runner import RunResult
 
 FINISHED_WITH_FAILURES = 3
 _stage_choice = click.Choice(STAGE_NAMES)
@@ -48,6 +50,7 @@ def command(
     Stages whose settings and inputs have not changed are not run again; an interrupted stage
     continues where it stopped.
     """
+    from captioner.cli.tensorflow import load_tensorflow
     from captioner.stages.chain import open_runner
 
     selection = Selection(stage, first, until, force)
@@ -55,20 +58,37 @@ def command(
     if dry_run:
         _show_plan(loaded, artifacts, selection)
         return 0
+    runner = open_runner(loaded, artifacts)
+    if any(step.will_run for step in runner.plan(selection)):
+        load_tensorflow()
     try:
-        result = open_runner(loaded, artifacts).run(selection)
+        result = runner.run(selection)
     except UsageError:
         raise
     except (CaptionerError, KeyboardInterrupt) as error:
         error.add_note(f"Resume with: {_resume_command()}")
         raise
+    _show_scores(result)
     return FINISHED_WITH_FAILURES if result.num_failures else 0
+
+
+def _show_scores(result: RunResult) -> None:
+    if "evaluate" in result.artifacts:
+        from captioner.report.score_table import print_scores
+
+        path = result.artifacts["evaluate"].folder / "scores.json"
+        print_scores(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _show_plan(pipeline: Pipeline, artifacts: Path, selection: Selection) -> None:
     from captioner.stages.chain import open_runner
 
-    for step in open_runner(pipeline, artifacts, draw=False).plan(selection):
+    try:
+        plan = open_runner(pipeline, artifacts, draw=False).plan(selection)
+    except DatasetMissingError as error:
+        click.echo(f"Everything would run. {error}")
+        return
+    for step in plan:
         click.echo(_plan_line(step))
 
 

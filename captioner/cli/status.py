@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from captioner.cli.options import artifacts_option, pipeline_argument, set_option
-from captioner.config import Pipeline
-from captioner.pipeline.plan import StageState
+from captioner.config import STAGE_NAMES, Pipeline
+from captioner.errors import DatasetMissingError
+from captioner.pipeline.plan import StageState, Verdict
 
 
 @click.command(
@@ -26,20 +27,23 @@ Examples:
 @artifacts_option
 def command(pipeline: str, as_json: bool, overrides: tuple[str, ...], artifacts: Path) -> None:
     """Say for every stage of PIPELINE whether it is up to date and, if not, why."""
-    from captioner.stages.chain import open_runner
-
     loaded = Pipeline.load(pipeline, overrides, check_paths=True)
-    states = open_runner(loaded, artifacts, draw=False).examine()
+    try:
+        stages = _examine(loaded, artifacts)
+    except DatasetMissingError as error:  # nothing can have run yet
+        click.echo(error, err=True)
+        stages = [{"stage": name, "verdict": Verdict.MISSING.value} for name in STAGE_NAMES]
     if as_json:
-        stages = [_as_json(state) for state in states]
         click.echo(json.dumps({"pipeline": loaded.name, "stages": stages}, indent=2))
         return
-    for state in states:
-        click.echo(f"{state.stage.name}: {state}{_summary(state)}")
+    for stage in stages:
+        click.echo(_line(stage))
 
 
-def _summary(state: StageState) -> str:
-    return f" ({state.artifact.manifest['summary']})" if state.artifact else ""
+def _examine(pipeline: Pipeline, artifacts: Path) -> list[dict[str, Any]]:
+    from captioner.stages.chain import open_runner
+
+    return [_as_json(state) for state in open_runner(pipeline, artifacts, draw=False).examine()]
 
 
 def _as_json(state: StageState) -> dict[str, Any]:
@@ -51,3 +55,12 @@ def _as_json(state: StageState) -> dict[str, Any]:
         "folder": str(state.artifact.folder) if state.artifact else None,
         "summary": state.artifact.manifest["summary"] if state.artifact else None,
     }
+
+
+def _line(stage: dict[str, Any]) -> str:
+    reasons = "; ".join(stage.get("reasons", ()))
+    summary = stage.get("summary")
+    return (
+        f"{stage['stage']}: {stage['verdict']}"
+        f"{', ' + reasons if reasons else ''}{f' ({summary})' if summary else ''}"
+    )

@@ -187,6 +187,10 @@ class ArtifactStore:
             if candidate not in kept and _is_artifact_name(candidate.name)
         )
 
+    def save_digests(self) -> None:
+        """Remembers the digests that were computed, for the next run."""
+        self._digests.save()
+
     def _check_outputs(self, artifact: Artifact) -> None:
         for name, vouched in artifact.manifest["outputs"].items():
             path = artifact.folder / name

@@ -55,7 +55,9 @@ class Runner:
 
     def examine(self) -> list[StageState]:
         """Says for every stage whether its artifact is there and whole, and if not, why."""
-        return examine(self._stages, self._store, self._pipeline)
+        states = examine(self._stages, self._store, self._pipeline)
+        self._store.save_digests()
+        return states
 
     def plan(self, selection: Selection) -> list[PlannedStage]:
         """Returns the stages that a run would touch, in order; see `plan_run`."""

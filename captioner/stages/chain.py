@@ -1,0 +1,128 @@
+"""The five stages of a pipeline, chained over one data set.
+
+build ──> extract ──┐
+                    ├──> train ──> evaluate
+tokenize ───────────┘
+"""
+
+import sys
+from pathlib import Path
+
+from captioner.config import DatasetSection, Pipeline
+from captioner.datasets.formats import read_dataset
+from captioner.datasets.records import CaptionDataset, count_reasons
+from captioner.datasets.scenes import SCENES_VERSION, draw_scenes
+from captioner.errors import DatasetMissingError
+from captioner.pipeline.artifacts import ArtifactStore
+from captioner.pipeline.digests import DigestCache
+from captioner.pipeline.lock import hold_lock
+from captioner.pipeline.plan import Selection
+from captioner.pipeline.runner import Runner, RunResult, Say
+from captioner.pipeline.stage import Stage
+from captioner.stages import build, evaluate, extract, tokenize, train
+from captioner.stages.sources import Sources
+
+DIGESTS = ".digests.sqlite"
+
+
+def run_pipeline(
+    pipeline: Pipeline | str | Path,
+    *,
+    artifacts: Path | str = "artifacts",
+    selection: Selection = Selection(),  # noqa: B008 - frozen
+    say: Say | None = None,
+) -> RunResult:
+    """Brings a pipeline up to date: what `captioner run` does.
+
+    Args:
+        pipeline: the pipeline, its file, or the name of one that ships with captioner.
+        artifacts: the folder where results are kept.
+        selection: which stages; all of them by default.
+        say: takes one line at a time of what happens; by default they go to stderr.
+
+    Returns:
+        The artifact of each stage, and which stages had to work.
+
+    Raises:
+        CaptionerError: see `captioner.errors`; what was finished is kept.
+
+    Example:
+
+        result = run_pipeline("quickstart")
+        print((result.artifacts["evaluate"].folder / "scores.json").read_text())
+    """
+    loaded = pipeline if isinstance(pipeline, Pipeline) else Pipeline.load(pipeline)
+    return open_runner(loaded, Path(artifacts), say=say).run(selection)
+
+
+def open_runner(
+    pipeline: Pipeline, artifacts: Path, *, draw: bool = True, say: Say | None = None
+) -> Runner:
+    """Reads the pipeline's data set and returns a runner of its stages.
+
+    Args:
+        pipeline: what to run.
+        artifacts: the folder where results are kept.
+        draw: draw the built-in data set if it is not there yet.
+        say: takes one line at a time; by default they go to stderr.
+
+    Raises:
+        DatasetError: the data set cannot be read.
+        DatasetMissingError: `draw` is off and the built-in data set has not been drawn.
+    """
+    digests = DigestCache(artifacts / DIGESTS)
+    dataset = open_dataset(pipeline.settings.dataset, artifacts, draw=draw)
+    stages = declare_stages(Sources(pipeline.settings, dataset, digests))
+    digests.save()
+    if say is not None or draw:
+        (say if say is not None else _say_on_stderr)(describe_dataset(dataset))
+    return Runner(stages, ArtifactStore(artifacts, digests), pipeline.name, say)
+
+
+def declare_stages(sources: Sources) -> list[Stage]:
+    """Returns the stages that the settings ask for, each after those it needs."""
+    stages = [build, extract, tokenize, train, evaluate]
+    if sources.settings.train.features is not None:  # features made elsewhere: nothing to encode
+        stages = [tokenize, train, evaluate]
+    return [stage.declare(sources) for stage in stages]
+
+
+def open_dataset(section: DatasetSection, artifacts: Path, *, draw: bool = True) -> CaptionDataset:
+    """Reads the data set that a pipeline names; see `open_runner`."""
+    path = Path(section.path) if section.path else _scenes_folder(section, artifacts)
+    if section.format == "scenes" and not path.exists():
+        if not draw:
+            raise DatasetMissingError(
+                f"The scenes have not been drawn yet ({path} is missing); "
+                "`captioner run` draws them and runs every stage."
+            )
+        with hold_lock(artifacts):
+            draw_scenes(path, num_images=section.num_images, seed=section.seed)
+    return read_dataset(
+        section.format,
+        path,
+        captions=section.captions,
+        images=section.images,
+        splits=section.splits,
+        split_seed=section.split_seed,
+        split_fractions=section.split_fractions,
+    )
+
+
+def describe_dataset(dataset: CaptionDataset) -> str:
+    """Returns one line of what there is, and one of what was skipped."""
+    sizes = ", ".join(f"{split} {size:,}" for split, size in dataset.split_sizes().items())
+    text = f"{dataset.name}: {len(dataset.images):,} images ({sizes})"
+    if dataset.skips:
+        reasons = [f"{count:,} x {why}" for why, count in count_reasons(dataset.skips).items()]
+        text += f"\n  skipped: {'; '.join(reasons)} (listed by tokenize in skipped.jsonl)"
+    return text
+
+
+def _scenes_folder(section: DatasetSection, artifacts: Path) -> Path:
+    name = f"scenes-v{SCENES_VERSION}-{section.num_images}-seed{section.seed}"
+    return artifacts / "datasets" / name
+
+
+def _say_on_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

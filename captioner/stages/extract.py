@@ -1,0 +1,46 @@
+"""Stage `extract`: photographs in, features out."""
+
+from captioner.pipeline.fingerprint import fingerprint
+from captioner.pipeline.stage import Stage, StageOutcome, StageRun
+from captioner.stages.sources import Sources
+
+SCHEMA = 1
+PICKLE = "features.pkl"
+
+
+def declare(sources: Sources) -> Stage:
+    """Returns the stage, with everything that decides its output."""
+
+    def extract(run: StageRun) -> StageOutcome:
+        from captioner.backbones.encoder import load_encoder
+        from captioner.features.extraction import ImageSource, extract_features
+        from captioner.features.pickles import write_features_pickle
+        from captioner.features.store import FeatureStore
+
+        backbone, settings = sources.settings.backbone, sources.settings.extract
+        encoder = load_encoder(
+            backbone.name,
+            weights=backbone.weights,
+            seed=backbone.seed,
+            outputs=settings.outputs,
+            precision=settings.precision,
+        )
+        summary = extract_features(
+            [
+                ImageSource(image.image_id, image.path, sources.image_digests[image.image_id])
+                for image in sources.dataset.images
+            ],
+            encoder,
+            run.folder,
+            batch_size=settings.batch_size,
+            workers=settings.workers,
+            earlier=run.earlier,
+            encoder_name=fingerprint("encoder", SCHEMA, sources.encoding_inputs()),
+        )
+        if "vector" in settings.outputs:
+            write_features_pickle(run.folder / PICKLE, FeatureStore.open(run.folder))
+        return StageOutcome("\n  ".join([str(summary), *summary.notes]), summary.num_failed)
+
+    inputs = {**sources.encoding_inputs(), "images": sources.images()}
+    reuse_on = tuple(sources.encoding_inputs())
+    return Stage("extract", SCHEMA, inputs, extract, needs=("build",), reuse_on=reuse_on)

@@ -1,0 +1,121 @@
+"""What the stages of one pipeline work on, and how each part of it enters a fingerprint.
+
+A stage's inputs name the parts that decide its output and no others: a photograph edited in the
+test split moves `evaluate` and `extract`, but not `train`.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from captioner.backbones.registry import BackboneSpec, find_spec
+from captioner.backbones.weights import WeightsOrigin, resolve_weights
+from captioner.config import Settings
+from captioner.datasets.records import SPLITS, CaptionDataset, CaptionedImage
+from captioner.pipeline.digests import DigestCache
+from captioner.pipeline.fingerprint import Collection
+from captioner.progress import track
+
+MANY_IMAGES = 5000  # from here on, reading them all is worth a progress bar
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Settings, data set and content digests of one pipeline.
+
+    Args:
+        settings: the validated pipeline file.
+        dataset: the images and captions that it names.
+        digests: content digests of files.
+    """
+
+    settings: Settings
+    dataset: CaptionDataset
+    digests: DigestCache
+
+    @cached_property
+    def spec(self) -> BackboneSpec:
+        """The encoder's specification."""
+        return find_spec(self.settings.backbone.name)
+
+    @cached_property
+    def weights(self) -> WeightsOrigin:
+        """Where the encoder's weights come from, and their digest if it can be known."""
+        backbone = self.settings.backbone
+        return resolve_weights(
+            self.spec, backbone.weights, backbone.seed, digest=self.digests.digest
+        )
+
+    @cached_property
+    def image_digests(self) -> Mapping[str, str]:
+        """Image id -> SHA-256 of the file; of an unreadable file, the reason instead."""
+        images: Sequence[CaptionedImage] = self.dataset.images
+        shown = track(images, "look at", unit="image") if len(images) > MANY_IMAGES else images
+        return {image.image_id: self._digest_or_reason(image.path) for image in shown}
+
+    def _digest_or_reason(self, path: Path) -> str:
+        try:
+            return self.digests.digest(path)
+        except OSError as error:
+            return f"unreadable: {error.strerror}"
+
+    def images(self, splits: Sequence[str] = SPLITS) -> Collection:
+        """Returns the content of the photographs in some splits."""
+        chosen = (image.image_id for split in splits for image in self.dataset.in_split(split))
+        return Collection("image", {image_id: self.image_digests[image_id] for image_id in chosen})
+
+    def captions(self, splits: Sequence[str] = SPLITS) -> Collection:
+        """Returns the captions and the split of each image in some splits."""
+        return Collection(
+            "captioned image",
+            {
+                image.image_id: _digest([split, *image.captions])
+                for split in splits
+                for image in self.dataset.in_split(split)
+            },
+        )
+
+    def backbone_inputs(self) -> dict[str, Any]:
+        """Returns what decides the encoder."""
+        origin = self.weights
+        return {
+            "backbone.name": self.spec.name,
+            "backbone.weights": origin.source,
+            "backbone.weights.digest": origin.digest,
+            "backbone.seed": origin.seed,
+            "backbone.resize": self.spec.rule.describe(),
+            "backbone.preprocessing": origin.preprocessing,
+        }
+
+    def encoding_inputs(self) -> dict[str, Any]:
+        """Returns what decides the features of a given photograph."""
+        extract = self.settings.extract
+        return {
+            **self.backbone_inputs(),
+            "extract.outputs": list(extract.outputs),
+            "extract.precision": extract.precision,
+            **library_inputs("pillow", "tensorflow"),
+        }
+
+    def section(self, name: str, *, without: Sequence[str] = ()) -> dict[str, Any]:
+        """Returns one section's settings as inputs, but for those that decide nothing."""
+        section: BaseModel = getattr(self.settings, name)
+        values = section.model_dump(mode="json", exclude=set(without))
+        return {f"{name}.{key}": value for key, value in values.items()}
+
+
+def library_inputs(*packages: str) -> dict[str, str]:
+    """Returns the major and minor version of packages whose arithmetic decides an output."""
+    versions = {package: importlib.metadata.version(package) for package in packages}
+    return {f"library.{name}": ".".join(v.split(".")[:2]) for name, v in versions.items()}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,0 +1,150 @@
+"""Stage `train`: features and token ids in, a trained decoder out."""
+
+import functools
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioner.datasets.records import CaptionedImage
+from captioner.errors import DatasetError, FeatureError
+from captioner.pipeline.stage import Stage, StageOutcome, StageRun
+from captioner.stages import build, tokenize
+from captioner.stages.sources import Sources, library_inputs
+
+if TYPE_CHECKING:
+    from captioner.decoders.training import ScoreDev
+    from captioner.features.reading import Features
+    from captioner.text.vocabulary import Vocabulary
+
+SCHEMA = 1
+LEARNT_FROM = ("train", "dev")
+
+
+def declare(sources: Sources) -> Stage:
+    """Returns the stage, with everything that decides its output."""
+
+    def train_decoder(run: StageRun) -> StageOutcome:
+        from captioner.decoders import training
+        from captioner.decoders.checkpoint import remove_checkpoint
+        from captioner.decoders.registry import default_spec
+        from captioner.decoders.settings import TrainSettings
+        from captioner.text.tokens import TokenisedCaptions
+        from captioner.text.vocabulary import Vocabulary
+
+        features = open_features(sources, run)
+        vocabulary = Vocabulary.load(run.needs["tokenize"] / tokenize.VOCABULARY)
+        captions = TokenisedCaptions.load(run.needs["tokenize"] / tokenize.TOKENS)
+        settings = sources.settings
+        summary = training.train_decoder(
+            default_spec(
+                settings.decoder.kind,
+                len(vocabulary),
+                feature_shape=features.shapes["vector"],
+                **settings.decoder.chosen(),
+            ),
+            features,
+            captions.restrict(features.image_ids),
+            TrainSettings(**settings.train.model_dump(exclude={"features"})),
+            run.folder,
+            dev_scorer(sources, features, vocabulary),
+        )
+        copy_companions(run)
+        remove_checkpoint(run.folder)
+        best = summary.best
+        return StageOutcome(
+            f"best of {len(summary.history)} epochs: {best.epoch}, dev CIDEr {best.dev_score:.3f}"
+        )
+
+    return Stage("train", SCHEMA, inputs(sources), train_decoder, needs=needs(sources))
+
+
+def inputs(sources: Sources) -> dict[str, Any]:
+    """Returns what decides the trained decoder: nothing of the test split is among it."""
+    return {
+        **feature_inputs(sources, LEARNT_FROM, "images"),
+        **sources.section("tokenize"),
+        "captions": sources.captions(LEARNT_FROM),
+        **sources.section("decoder"),
+        **sources.section("train", without=["features"]),
+        **library_inputs("keras", "tensorflow"),
+    }
+
+
+def feature_inputs(sources: Sources, splits: Sequence[str], name: str) -> dict[str, Any]:
+    """Returns what decides the features of some splits' images, as an input called `name`."""
+    pickle = sources.settings.train.features
+    if pickle is not None:
+        return {"train.features": sources.digests.digest(Path(pickle))}
+    return {**sources.encoding_inputs(), name: sources.images(splits)}
+
+
+def needs(sources: Sources, *more: str) -> tuple[str, ...]:
+    """Returns the stages whose artifacts are read, depending on where features come from."""
+    made_elsewhere = sources.settings.train.features is not None
+    return (*(() if made_elsewhere else ("build", "extract")), "tokenize", *more)
+
+
+def open_features(sources: Sources, run: StageRun) -> "Features":
+    """Opens the features: those of stage `extract`, or the pickle that the settings name."""
+    from captioner.features.pickles import read_features_pickle
+    from captioner.features.store import FeatureStore
+
+    pickle = sources.settings.train.features
+    features: Features = (
+        FeatureStore.open(run.needs["extract"])
+        if pickle is None
+        else read_features_pickle(Path(pickle))
+    )
+    if not with_features(sources.dataset.images, features):
+        raise FeatureError(
+            f"None of the data set's {len(sources.dataset.images):,} images is among the "
+            f"{len(features.image_ids):,} with features, such as {features.image_ids[0]!r} and "
+            f"{sources.dataset.images[0].image_id!r}. Give features of this data set."
+        )
+    return features
+
+
+def with_features(
+    images: Iterable[CaptionedImage], features: "Features"
+) -> tuple[CaptionedImage, ...]:
+    """Returns the images that have features; a photograph that cannot be read has none."""
+    known = set(features.image_ids)
+    return tuple(image for image in images if image.image_id in known)
+
+
+def dev_scorer(sources: Sources, features: "Features", vocabulary: "Vocabulary") -> "ScoreDev":
+    """Returns the judge of each epoch: CIDEr-D of greedy captions of the dev images."""
+    from captioner.decoders.captions import CaptionGenerator
+    from captioner.decoders.decoder import Decoder
+    from captioner.decoding.settings import SearchSettings
+    from captioner.metrics.cider import score_cider
+    from captioner.text.normalisation import normalise
+
+    images = with_features(sources.dataset.in_split("dev"), features)
+    if not images:
+        raise DatasetError(
+            "No image of the dev split has features, and dev decides when training stops. "
+            "Give the data set a dev split, or set dataset.split_fractions."
+        )
+    image_ids = [image.image_id for image in images]
+    references = [[normalise(caption) for caption in image.captions] for image in images]
+
+    @functools.cache  # the weights change from epoch to epoch, the compiled search does not
+    def greedy_captions(decoder: Decoder) -> CaptionGenerator:
+        return CaptionGenerator(decoder, vocabulary, SearchSettings(method="greedy"))
+
+    def score_dev(decoder: Decoder) -> float:
+        captions = greedy_captions(decoder).generate(features, image_ids)
+        hypotheses = [captions[image_id][0].words for image_id in image_ids]
+        return float(score_cider(hypotheses, references).mean())
+
+    return score_dev
+
+
+def copy_companions(run: StageRun) -> None:
+    """Puts beside the decoder what it takes to caption a photograph: words and encoder."""
+    companions = {"tokenize": tokenize.VOCABULARY, "build": build.DESCRIPTION}
+    for stage, name in companions.items():
+        if stage in run.needs:
+            shutil.copyfile(run.needs[stage] / name, run.folder / name)
