@@ -3,6 +3,7 @@
 import io
 import operator
 import os
+import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
@@ -102,7 +103,6 @@ def test_an_unlistable_folder_is_told_and_survived(tmp_path, monkeypatch):
 
 
 def test_very_deep_folders(tmp_path):
-    deep = "/".join(["d"] * 1200)
     here = os.getcwd()
     os.chdir(tmp_path)
     try:
@@ -110,9 +110,11 @@ def test_very_deep_folders(tmp_path):
             os.mkdir("d")
             os.chdir("d")
         touch(Path("."), "x.png")
+        os.chdir(here)
+        assert names(tmp_path) == ["d/" * 1200 + "x.png"]
     finally:
         os.chdir(here)
-    assert names(tmp_path) == [f"{deep}/x.png"]
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # shutil.rmtree cannot
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_filelist_from_standard_input(monkeypatch):
 
 
 def test_sorting_holds_a_few_names_and_keeps_all():
-    count = 60_000
+    count = 40_000
 
     def shuffled():
         return (f"{(i * 7919) % count:06d}.jpg" for i in range(count))
@@ -187,7 +189,7 @@ def test_sorting_holds_a_few_names_and_keeps_all():
         assert is_same
         return peak
 
-    few = peak_of(lambda: sort_names(shuffled(), run_length=1000))
+    few = peak_of(lambda: sort_names(shuffled(), run_length=2000))
     assert few < peak_of(lambda: sorted(shuffled())) / 2
 
 

@@ -42,7 +42,9 @@ def read_description(content: bytes) -> str | None:
         DamagedMetadataError: the file's chunks cannot be followed.
     """
     chunks, _ = _split(content)
-    texts = [_read_text(chunk) for chunk in chunks if chunk.is_description]
+    texts: list[str | None] = [
+        _read_text(chunk).strip() for chunk in chunks if chunk.is_description
+    ]
     for chunk in chunks:
         if chunk.is_xmp:
             with suppress(DamagedMetadataError):
@@ -90,7 +92,7 @@ def _text_chunk(text: str) -> tuple[bytes, bytes]:
     return b"iTXt", _KEYWORD + b"\0\0\0\0\0" + text.encode("utf-8")
 
 
-def _read_text(chunk: _Chunk) -> str | None:
+def _read_text(chunk: _Chunk) -> str:
     data = chunk.data[len(_KEYWORD) + 1 :]
     try:
         if chunk.kind == b"tEXt":
@@ -101,7 +103,7 @@ def _read_text(chunk: _Chunk) -> str | None:
         value = data[2:].split(b"\0", 2)[2]
         return (_inflate(value) if is_compressed else value).decode("utf-8", "replace")
     except (zlib.error, IndexError):
-        return None
+        return ""
 
 
 def _inflate(data: bytes) -> bytes:

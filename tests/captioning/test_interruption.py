@@ -1,0 +1,160 @@
+"""Kills, full disks and second runs: nothing is lost, nothing is done twice."""
+
+import errno
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fake_model import ColourEngine, loaded
+from PIL import Image
+
+from captioner.captioning import outputs as outputs_module
+from captioner.captioning.existing import CaptionText
+from captioner.captioning.job import CaptionJob
+from captioner.captioning.journal import Journal
+from captioner.captioning.listing import Listing
+from captioner.captioning.outputs import DiskFullError, Outputs
+from captioner.errors import LockedError
+
+SCRIPT = Path(__file__).with_name("killable_run.py")
+PROJECT = SCRIPT.parents[2]
+NUM_IMAGES = 160
+
+
+def draw_folder(folder: Path) -> Path:
+    for number in range(NUM_IMAGES):
+        path = folder / f"{number % 7}" / f"{number:03d}.{('jpg', 'png', 'webp')[number % 3]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (10, 10), (number, 255 - number, 99)).save(path)
+        path.with_suffix(".txt").write_text("mine")
+    (folder / "3" / "torn.jpg").write_bytes(b"torn")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def start(folder: Path, tables: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, folder, tables],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+
+
+def check_whole(table: Path) -> None:
+    if table.exists():
+        content = table.read_bytes()
+        assert content.endswith(b"\n")
+        for line in content.splitlines():
+            json.loads(line)
+
+
+def test_ten_kills_end_in_what_an_uninterrupted_run_makes(tmp_path):
+    whole = draw_folder(tmp_path / "whole" / "photos")
+    torn = Path(shutil.copytree(whole, tmp_path / "torn" / "photos"))
+    process = start(whole, whole.parent)
+    assert process.wait(timeout=60) == 0, process.stderr.read()
+
+    chance = random.Random(1)
+    for _ in range(10):
+        process = start(torn, torn.parent)
+        assert process.stdout.readline() == "captioning\n", process.stderr.read()
+        time.sleep(chance.uniform(0, 0.3))
+        process.kill()
+        process.wait()
+        check_whole(torn.parent / "c.jsonl")
+    process = start(torn, torn.parent)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    num_resumed = int(output.split()[-1])
+    assert 10 < num_resumed < NUM_IMAGES
+    assert contents(torn.parent) == contents(whole.parent)
+
+
+def test_an_interrupt_publishes_what_is_done_and_the_next_run_goes_on(photos, tmp_path):
+    class Interrupted(ColourEngine):
+        def search(self, features):
+            if self.num_images > 4:
+                raise KeyboardInterrupt
+            return super().search(features)
+
+    outputs = Outputs(jsonl=tmp_path / "c.jsonl", sidecar_suffix=".txt")
+    listing = Listing([str(photos)], recursive=True)
+    with pytest.raises(KeyboardInterrupt):
+        CaptionJob(listing, outputs, lambda: loaded(Interrupted(2))).run()
+    num_rows = len((tmp_path / "c.jsonl").read_text().splitlines())
+    engine = ColourEngine()
+    summary = CaptionJob(listing, outputs, lambda: loaded(engine)).run()
+    assert (summary.num_done, summary.num_resumed, summary.num_skipped) == (6, num_rows, 0)
+    assert engine.num_images == 6 - num_rows > 0
+
+
+def test_a_full_disk_stops_the_run_and_can_be_resumed(photos, tmp_path, monkeypatch):
+    replace_content = outputs_module.replace_content
+
+    def full(path, content, **options):
+        if path.name == "e.txt":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        replace_content(path, content, **options)
+
+    outputs = Outputs(jsonl=tmp_path / "c.jsonl", sidecar_suffix=".txt")
+    listing = Listing([str(photos)], recursive=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs_module, "replace_content", full)
+        with pytest.raises(DiskFullError, match=r"e\.png.*No space left.*continues where it"):
+            CaptionJob(listing, outputs, lambda: loaded(ColourEngine(2))).run()
+    engine = ColourEngine()
+    summary = CaptionJob(listing, outputs, lambda: loaded(engine)).run()
+    assert (summary.num_done, summary.num_failed) == (6, 0)
+    assert engine.num_images == 0, "what was recorded before the disk was full is captioned twice"
+    assert len(list(photos.rglob("*.txt"))) == 6
+
+
+def test_another_request_takes_over_what_an_interrupted_one_did(photos, tmp_path):
+    class Interrupted(ColourEngine):
+        def search(self, features):
+            if self.num_images > 2:
+                raise KeyboardInterrupt
+            return super().search(features)
+
+    listing = Listing([str(photos)], recursive=True)
+    outputs = Outputs(jsonl=tmp_path / "c.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        CaptionJob(listing, outputs, lambda: loaded(Interrupted(1)), identity="beam 3").run()
+    done = (tmp_path / "c.jsonl").read_text()
+    summary = CaptionJob(listing, outputs, loaded, identity="beam 5").run()
+    assert summary.num_skipped == len(done.splitlines()) > 0
+    assert (tmp_path / "c.jsonl").read_text().startswith(done)
+
+
+def test_two_runs_at_once_are_refused(photos, tmp_path):
+    journal = Journal(tmp_path / ".c.jsonl.journal")
+    journal.set_facts({"identity": "another run's"})
+    job = CaptionJob(Listing([str(photos)]), Outputs(jsonl=tmp_path / "c.jsonl"), loaded)
+    with pytest.raises(LockedError, match="Another run is captioning"):
+        job.run()
+    journal.close(remove=True)
+    assert job.run().num_done == 4
+
+
+def test_a_journal_that_is_none_is_told(photos, tmp_path):
+    (tmp_path / ".c.jsonl.journal").write_text("something else" * 100)
+    job = CaptionJob(Listing([str(photos)]), Outputs(jsonl=tmp_path / "c.jsonl"), loaded)
+    with pytest.raises(Exception, match=r"\.c\.jsonl\.journal, cannot be used: file is not"):
+        job.run()
+
+
+def test_without_a_place_for_a_journal_the_run_still_works(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)
+    outputs = Outputs(sidecar_suffix=".txt", text=CaptionText("append"))
+    assert CaptionJob(Listing([str(photos)]), outputs, loaded).run().num_done == 4
