@@ -14,6 +14,8 @@ from captioner.names import nearest
 # name -> what `captioner --help` says of it; the module of the same name holds the command
 COMMANDS = {
     "run": "Run a pipeline: build, extract, tokenize, train, evaluate.",
+    "caption": "Caption photographs: files, folders, whole archives.",
+    "models": "List encoders and trained models, and whether they are here.",
     "status": "Say which stages are up to date and, if not, why.",
     "evaluate": "Score a model, or captions made by anything.",
     "data": "Download a data set, or unpack one that you have.",

@@ -1,0 +1,237 @@
+"""captioner caption: captions photographs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from captioner.cli.options import artifacts_option
+from captioner.errors import UsageError
+
+if TYPE_CHECKING:
+    from captioner.captioning.caption import ImageResult
+    from captioner.captioning.job import CaptionJob, LoadedEngine
+    from captioner.captioning.listing import Listing
+    from captioner.captioning.model_folder import ModelFolder
+    from captioner.captioning.outputs import Outputs
+
+FINISHED_WITH_FAILURES = 3
+_BATCH_SIZE = 32
+_file = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  captioner caption beach.jpg                        the caption on standard output
+  captioner caption photos -r --ext .txt             photos/x/y.jpg gets photos/x/y.txt
+  captioner caption photos -r --jsonl captions.jsonl --csv captions.csv
+  captioner caption photos --ext .caption --output-dir captions    leaves photos as it is
+  captioner caption photos --write-metadata          into the photographs themselves
+  find . -name '*.jpg' -print0 | captioner caption --filelist - --null --jsonl c.jsonl
+
+\b
+An interrupted run continues where it stopped when the same command is given again. Names that
+are not UTF-8 have their exact bytes in the field path_base64.
+"""
+)
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
+@click.option("--recursive", "-r", is_flag=True, help="Enter sub-folders.")
+@click.option("--filelist", metavar="FILE|-", help="Caption the files named here, one a line.")
+@click.option("--null", "-0", "null_separated", is_flag=True, help="Names there end in NUL.")
+@click.option("--ext", metavar=".txt|.caption", help="Write a sidecar file beside each image.")
+@click.option(
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Put the sidecars here instead, in the same folder structure.",
+)
+@click.option("--jsonl", metavar="FILE", type=_file, help="Write a table in JSON Lines.")
+@click.option("--csv", "csv_table", metavar="FILE", type=_file, help="Write a table in CSV.")
+@click.option(
+    "--write-metadata", is_flag=True, help="Put captions into JPEG, PNG and WebP files themselves."
+)
+@click.option(
+    "--existing",
+    type=click.Choice(["skip", "overwrite", "append", "prepend", "fail"]),
+    default="skip",
+    show_default=True,
+    help="What to do where there is a caption already.",
+)
+@click.option("--prefix", default="", metavar="TEXT", help="Put before each caption.")
+@click.option("--suffix", default="", metavar="TEXT", help="Put behind each caption.")
+@click.option(
+    "--separator",
+    metavar="TEXT",
+    help="Between captions for append and prepend.  [default: newline]",
+)
+@click.option("--beam", type=int, metavar="N", help="Width of the search; 1 is fastest.")
+@click.option("--n-best", type=int, default=1, metavar="N", help="Captions for each image.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="X",
+    help="Leave captions below, 0 to 1, for review: only tables and --review show them.",
+)
+@click.option(
+    "--review", metavar="FILE", type=_file, help="Where those are listed.  [default: review.jsonl]"
+)
+@click.option(
+    "--background", default="white", show_default=True, help="Laid under what is transparent."
+)
+@click.option("--model", metavar="NAME|DIR", help="Another model; see `captioner models`.")
+@click.option("--batch-size", type=click.IntRange(1), default=_BATCH_SIZE, show_default=True)
+@click.option("--workers", type=click.IntRange(1), help="Threads that read images.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@artifacts_option
+def command(
+    paths: tuple[str, ...],
+    recursive: bool,
+    filelist: str | None,
+    null_separated: bool,
+    dry_run: bool,
+    **options: Any,
+) -> int:
+    """Caption photographs: files, folders, patterns, or a list of files.
+
+    Bad files do not stop a run; they are named at the end. Without any output option captions go
+    to standard output.
+    """
+    from captioner.captioning.listing import Listing
+
+    listing = Listing(paths, recursive, filelist, null_separated)
+    outputs = _choose_outputs(listing, options)
+    if dry_run:
+        return _preview(listing, outputs, options)
+    job = _make_job(listing, outputs, options)
+    try:
+        summary = job.run()
+    except KeyboardInterrupt as error:
+        if outputs:
+            error.add_note("Give the same command again to continue.")
+        raise
+    if listing.single_image() is None or summary.num_failed:
+        for line in summary.lines():
+            click.echo(line, err=True)
+    return FINISHED_WITH_FAILURES if summary.num_failed else 0
+
+
+def _choose_outputs(listing: "Listing", options: dict[str, Any]) -> "Outputs":
+    from captioner.captioning.existing import CaptionText
+    from captioner.captioning.outputs import Outputs
+
+    separator = "\n" if options["separator"] is None else options["separator"]
+    text = CaptionText(options["existing"], options["prefix"], options["suffix"], separator)
+    return Outputs(
+        sidecar_suffix=_sidecar_suffix(options["ext"], options["output_dir"]),
+        output_dir=options["output_dir"],
+        jsonl=options["jsonl"],
+        csv=options["csv_table"],
+        review=_review_path(options),
+        metadata=options["write_metadata"],
+        text=text,
+    )
+
+
+def _sidecar_suffix(ext: str | None, output_dir: Path | None) -> str | None:
+    if ext is None:
+        return None if output_dir is None else ".txt"
+    return ext if ext.startswith(".") else f".{ext}"
+
+
+def _review_path(options: dict[str, Any]) -> Path | None:
+    """Returns where unsure captions are listed: beside the first output that has one place."""
+    if options["review"] is not None:
+        if not options["min_confidence"]:
+            raise UsageError("--review lists captions below --min-confidence; give that as well.")
+        return Path(options["review"])
+    is_shown_only = not (options["ext"] or options["write_metadata"] or options["output_dir"])
+    tables = [table for table in (options["jsonl"], options["csv_table"]) if table is not None]
+    if not options["min_confidence"] or (is_shown_only and not tables):
+        return None
+    folder = tables[0].parent if tables else options["output_dir"]
+    return Path("review.jsonl") if folder is None else Path(folder) / "review.jsonl"
+
+
+def _preview(listing: "Listing", outputs: "Outputs", options: dict[str, Any]) -> int:
+    from captioner.captioning.file_names import as_bytes, one_line
+    from captioner.captioning.job import CaptionJob
+
+    def no_engine() -> "LoadedEngine":
+        raise UsageError("A dry run captions nothing.")
+
+    job = CaptionJob(listing, outputs, no_engine, min_confidence=options["min_confidence"])
+    for listed, action in job.preview():
+        click.echo(f"would {action}\t".encode() + as_bytes(one_line(str(listed.path))))
+    return 0
+
+
+def _make_job(listing: "Listing", outputs: "Outputs", options: dict[str, Any]) -> "CaptionJob":
+    from captioner.captioning.engine import choose_search
+    from captioner.captioning.job import CaptionJob
+    from captioner.captioning.model_folder import find_model
+
+    model = find_model(options["model"], options["artifacts"])
+    search = choose_search(model.search(), beam=options["beam"], n_best=options["n_best"])
+    background = _parse_colour(options["background"])
+    single = listing.single_image()
+    batch_size = options["batch_size"] if single is None else 1
+    return CaptionJob(
+        listing,
+        outputs,
+        lambda: _load_engine(model, batch_size, search.num_beams, search.num_captions, background),
+        identity=[model.digest(), repr(search), list(background)],
+        min_confidence=options["min_confidence"],
+        workers=options["workers"],
+        show=None if outputs else _Shower(options["prefix"], options["suffix"], single is not None),
+    )
+
+
+def _load_engine(
+    model: "ModelFolder",
+    batch_size: int,
+    beam: int,
+    n_best: int,
+    background: tuple[int, int, int],
+) -> "LoadedEngine":
+    from captioner.captioning.captioner import Captioner
+    from captioner.captioning.job import LoadedEngine
+
+    captioner = Captioner(model, batch_size=batch_size)
+    return LoadedEngine(captioner.engine(beam=beam, n_best=n_best), captioner.loader(background))
+
+
+def _parse_colour(text: str) -> tuple[int, int, int]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *_ = ImageColor.getrgb(text)
+    except ValueError:
+        raise UsageError(
+            f"--background takes a colour such as white, #ffeedd or rgb(255,238,221). "
+            f"Received: {text!r}"
+        ) from None
+    return red, green, blue
+
+
+class _Shower:
+    """Shows captions on standard output: alone for one image, behind the path for several."""
+
+    def __init__(self, prefix: str, suffix: str, is_single: bool) -> None:
+        self._prefix = prefix
+        self._suffix = suffix
+        self._is_single = is_single
+
+    def __call__(self, result: "ImageResult") -> None:
+        from captioner.captioning.file_names import as_bytes, one_line
+
+        if result.caption is None:
+            return
+        name = b"" if self._is_single else as_bytes(one_line(str(result.path))) + b"\t"
+        is_unsure = result.status == "review"
+        for caption in (result.caption, *result.caption.alternatives):
+            text = f"{self._prefix}{caption.text}{self._suffix}"
+            line = (b"for review: " if is_unsure else b"") + name + text.encode()
+            click.echo(line, err=is_unsure)

