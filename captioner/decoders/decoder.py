@@ -115,6 +115,14 @@ class Decoder(ABC):
         output_PU = tf.gather(tf.reshape(output_MTU, [-1, output_MTU.shape[-1]]), positions_P)
         return self._project(output_PU, dropout)
 
+    def _read_words(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Looks words up and scales them to entries of about 1, as the LSTM's weights expect.
+
+        The same matrix predicts words and wants small entries there (Vaswani et al. 2017,
+        arXiv:1706.03762, section 3.4). Unscaled words cost several epochs of learning.
+        """
+        return self._embedding(tokens) * self.spec.embedding_size**0.5
+
     def _run_lstm(self, inputs_MTE: tf.Tensor, state: LstmState | None) -> tf.Tensor:
         return self._lstm(inputs_MTE, initial_state=state)
 
@@ -124,7 +132,7 @@ class Decoder(ABC):
 
     def _build_words(self) -> None:
         V, E, U = self.spec.vocabulary_size, self.spec.embedding_size, self.spec.units
-        initial = keras.initializers.RandomUniform(-0.05, 0.05, seed=self._next_seed())
+        initial = keras.initializers.RandomNormal(stddev=E**-0.5, seed=self._next_seed())
         embedding = keras.layers.Embedding(V, E, initial, name="embedding", dtype=self._policy)
         self._embedding = self._add(embedding, (None, None))
         self._lstm = self._add(self._make_lstm(), (None, None, E))

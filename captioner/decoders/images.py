@@ -13,7 +13,9 @@ from captioner.errors import DecoderError
 def prepare_vectors(vectors_NF: tf.Tensor, spec: DecoderSpec, dropout: Dropout) -> tf.Tensor:
     """Normalises image vectors as the spec says, in float32, and drops some in training."""
     if spec.normalise_features:
-        vectors_NF = tf.math.l2_normalize(vectors_NF, axis=-1)
+        # To length sqrt(F): entries are about 1, which Glorot's initial weights are made for.
+        length = vectors_NF.shape[-1] ** 0.5
+        vectors_NF = tf.math.l2_normalize(vectors_NF, axis=-1) * length
     return dropout(vectors_NF, spec.image_dropout)
 
 

@@ -37,12 +37,12 @@ class InjectDecoder(Decoder):
     def read_captions(
         self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout
     ) -> tf.Tensor:
-        words_MTE = dropout(self._embedding(tokens_MT), self.spec.embedding_dropout)
+        words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
         inputs_MTE = words_MTE + context["input"][:, None]
         return self._run_lstm(inputs_MTE, self.first_state(context))
 
     def read_word(
         self, context: dict[str, tf.Tensor], tokens_B: tf.Tensor, state: LstmState
     ) -> tuple[tf.Tensor, LstmState]:
-        inputs_BE = self._embedding(tokens_B) + context["input"]
+        inputs_BE = self._read_words(tokens_B) + context["input"]
         return self._run_lstm_step(inputs_BE, state)

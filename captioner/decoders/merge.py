@@ -34,11 +34,11 @@ class MergeDecoder(Decoder):
     def read_captions(
         self, context: tf.Tensor, tokens_MT: tf.Tensor, dropout: Dropout
     ) -> tf.Tensor:
-        words_MTE = dropout(self._embedding(tokens_MT), self.spec.embedding_dropout)
+        words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
         return self._mix(self._run_lstm(words_MTE, None) + context[:, None])
 
     def read_word(
         self, context: tf.Tensor, tokens_B: tf.Tensor, state: LstmState
     ) -> tuple[tf.Tensor, LstmState]:
-        output_BU, state = self._run_lstm_step(self._embedding(tokens_B), state)
+        output_BU, state = self._run_lstm_step(self._read_words(tokens_B), state)
         return self._mix(output_BU + context), state

@@ -45,13 +45,14 @@ def test_inputs_and_targets_are_one_word_apart(captions):
 
 def test_captions_of_one_image_share_its_features(captions):
     batch = next(CaptionBatches(captions, "train", 1000).in_order())
-    assert len(batch.image_ids) == 60
-    assert len(batch.image_index_M) == 120
+    assert len(batch.image_ids) == 62
+    assert len(batch.image_index_M) == 124
 
 
 def test_little_is_padding(captions):
     batches = list(CaptionBatches(captions, "train", 20).shuffled(3, 1))
-    assert all(len(batch.positions_P) == batch.tokens_MT.size for batch in batches)
+    mixed = [batch for batch in batches if len(batch.positions_P) < batch.tokens_MT.size]
+    assert len(mixed) == 1  # there are two lengths, so one batch holds both
 
 
 def flatten(batches):

@@ -32,13 +32,23 @@ def toy_task(
     random = np.random.default_rng(0)
     images, vectors = [], {}
     for number in range(num_images):
-        colour, thing = number % len(COLOURS), number // len(COLOURS) % len(THINGS)
+        colour, thing = _describe(number)
         name = f"{COLOURS[colour]} {THINGS[thing]}"
         captions = (f"a {name}", f"there is a {name} on the floor")
-        split = "dev" if number % 6 == 5 else "train"
+        split = "dev" if number % 7 == 6 else "train"
         image_id = f"image{number:03}"
         images.append(CaptionedImage(image_id, f"{image_id}.jpg", captions, split))
         vectors[image_id] = random.normal(scale=noise, size=WIDTH)
         vectors[image_id][[colour, len(COLOURS) + thing]] += 1.0
     vocabulary, captions, _ = tokenise_captions(images)
     return vocabulary, captions, ArrayFeatures(vectors)
+
+
+def toy_name(image_id: str) -> set[str]:
+    """The colour and the thing of an image."""
+    colour, thing = _describe(int(image_id.removeprefix("image")))
+    return {COLOURS[colour], THINGS[thing]}
+
+
+def _describe(number: int) -> tuple[int, int]:
+    return number % len(COLOURS), number // len(COLOURS) % len(THINGS)
