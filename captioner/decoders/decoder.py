@@ -28,15 +28,15 @@ class Decoder(ABC):
     both go through the same layers and agree. A state may hold more than the LSTM's memory, such
     as the attention weights of the last step.
 
-    Attributes:
-        weights: all weights by name, such as `lstm/kernel`, in the order they were made.
-
     A kind of decoder defines `encode`, `first_state`, `read_captions` and `read_word`.
 
     Args:
         spec: what this decoder is.
         precision: of the matrix products, "float32" or "bfloat16".
         seed: of the initial weights.
+
+    Attributes:
+        weights: all weights by name, such as `lstm/kernel`, in the order they were made.
     """
 
     def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
