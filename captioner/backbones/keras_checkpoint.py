@@ -3,6 +3,9 @@
 Three layouts: Keras 2's weights (`layer_names` and `weight_names` as attributes), its whole
 models (the same under `model_weights`; their configuration is ignored), and Keras 3's
 `.weights.h5` (`layers/<class>/vars/0`, the layer's name being an attribute).
+
+HDF5 carries no checksums, and its library can crash or loop on a file whose inner structures are
+damaged: a file from elsewhere should be checked by its digest before it is read.
 """
 
 import re
