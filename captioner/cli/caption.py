@@ -109,9 +109,10 @@ def command(
     try:
         summary = job.run()
     except KeyboardInterrupt as error:
+        abort = click.Abort()  # click would raise it as well, without the note
         if outputs:
-            error.add_note("Give the same command again to continue.")
-        raise
+            abort.add_note("Give the same command again to continue.")
+        raise abort from error
     if listing.single_image() is None or summary.num_failed:
         for line in summary.lines():
             click.echo(line, err=True)

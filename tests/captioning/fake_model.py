@@ -16,8 +16,9 @@ RULE = ResizeRule(8, 8, "squash", "nearest")
 class ColourEngine:
     """Names colours; counts its calls and the images that went through it."""
 
-    def __init__(self, batch_size: int = 4) -> None:
+    def __init__(self, batch_size: int = 4, n_best: int = 1) -> None:
         self.batch_size = batch_size
+        self.n_best = n_best
         self.num_images = 0
         self.num_calls = 0
 
@@ -27,15 +28,15 @@ class ColourEngine:
         return images_BHWC.reshape(len(images_BHWC), -1, 3).mean(axis=1).round().astype(int)
 
     def search(self, features: np.ndarray) -> Sequence[Caption]:
-        return [caption_of(*map(int, colour)) for colour in features]
+        return [caption_of(*map(int, colour), n_best=self.n_best) for colour in features]
 
 
-def caption_of(red: int, green: int, blue: int) -> Caption:
+def caption_of(red: int, green: int, blue: int, *, n_best: int = 1) -> Caption:
     words = ["colour", str(red), str(green), str(blue)]
     confidence = (red + green + blue + 1) / 766
-    other = Caption("another colour", -9.0, 0.1)
     caption = Caption.from_words(words, math.log(confidence) * 5)
-    return Caption(caption.text, caption.log_prob, caption.confidence, (other,))
+    others = (Caption("another colour", -9.0, 0.1),) * (n_best - 1)
+    return Caption(caption.text, caption.log_prob, caption.confidence, others)
 
 
 def load(path: Path) -> np.ndarray:

@@ -1,0 +1,144 @@
+"""The whole way on a real encoder, with a small decoder whose words are random."""
+
+import doctest
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from random_model import make_model
+
+from captioner.captioning import caption, captioner, existing, file_names
+from captioner.captioning.captioner import Captioner
+from captioner.captioning.model_folder import SHIPPED, find_model, list_models
+from captioner.errors import DecoderError, ImageError, UsageError
+from captioner.files import write_json
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return make_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def loaded(model) -> Captioner:
+    return Captioner.load(model, batch_size=4, precision="float32")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Image.Image]:
+    noise = np.random.default_rng(0).integers(0, 256, (6, 50, 60, 3), np.uint8)
+    return [Image.fromarray(array) for array in noise]
+
+
+def test_every_kind_of_source_gives_the_same_caption(loaded, pictures, tmp_path):
+    path = tmp_path / "picture.png"
+    pictures[0].save(path)
+    sources = [path, str(path), path.read_bytes(), pictures[0], np.asarray(pictures[0])]
+    captions = [loaded.caption(source) for source in sources]
+    assert len(set(captions)) == 1
+    assert captions[0].text
+    assert 0 < captions[0].confidence <= 1
+    assert loaded.caption(sources) == captions
+
+
+def test_one_graph_whatever_the_number_of_images(loaded, pictures):
+    one_by_one = [loaded.caption(picture) for picture in pictures]
+    together = loaded.caption(pictures)
+    assert [c.text for c in together] == [c.text for c in one_by_one]
+    assert loaded.caption([]) == []
+    engine = loaded.engine()
+    assert loaded.engine() is engine
+    assert engine._generator._search._search.experimental_get_tracing_count() == 1
+    assert loaded._encoder._encode.experimental_get_tracing_count() == 1
+
+
+def test_alternatives_are_likely_in_their_order(loaded, pictures):
+    found = loaded.caption(pictures[0], beam=3, n_best=3)
+    assert len(found.alternatives) == 2
+    assert len({found.text, *(c.text for c in found.alternatives)}) == 3
+    assert all(c.alternatives == () for c in found.alternatives)
+
+
+def test_the_recorded_search_is_the_default(loaded, pictures):
+    assert loaded.caption(pictures) == loaded.caption(pictures, beam=2)
+    assert max(len(c.text.split()) for c in loaded.caption(pictures)) <= 8
+
+
+def test_requests_that_cannot_be_met(loaded, pictures, tmp_path):
+    with pytest.raises(UsageError, match="num_beams=0, expected 1 or more"):
+        loaded.caption(pictures[0], beam=0)
+    with pytest.raises(UsageError, match="num_captions=5 is more than the 3"):
+        loaded.caption(pictures[0], beam=3, n_best=5)
+    with pytest.raises(ImageError, match=r"gone\.jpg"):
+        loaded.caption([pictures[0], tmp_path / "gone.jpg"])
+    with pytest.raises(UsageError, match="There is no folder 'nowhere'"):
+        loaded.caption_folder("nowhere")
+
+
+def test_a_folder_never_raises_for_a_bad_file(loaded, photos):
+    (photos / "bad.jpg").write_bytes(b"<html>")
+    results = list(loaded.caption_folder(photos, recursive=True))
+    assert [result.name for result in results][:3] == ["a.png", "b.JPG", "bad.jpg"]
+    assert [result.status for result in results].count("failed") == 1
+    assert "HTML" in results[2].error
+    assert results[2].caption is None
+    assert results[0].caption.text == loaded.caption(photos / "a.png").text
+
+
+def test_models_are_found_by_folder_and_by_pipeline(model, tmp_path, monkeypatch):
+    artifact = make_model(tmp_path / "artifacts" / "train" / "0123456789abcdef")
+    pipeline = tmp_path / "artifacts" / "scenes"
+    pipeline.mkdir()
+    (pipeline / "pipeline.json").write_text(json.dumps({"train": "0123456789abcdef" * 4}))
+    assert find_model(model).path == model
+    assert find_model(artifact).path == artifact
+    assert find_model(pipeline).path == artifact
+    assert find_model("scenes", tmp_path / "artifacts").path == artifact
+    monkeypatch.setenv("CAPTIONER_ARTIFACTS", str(tmp_path / "artifacts"))
+    assert find_model("scenes").path == artifact
+    (pipeline / "train").symlink_to(artifact)
+    assert find_model(pipeline).path == pipeline / "train"
+    assert [listed.name for listed in list_models() if listed.name != "shipped"] == ["scenes"]
+    with pytest.raises(UsageError, match=r"Known: .*scenes.* Did you mean 'scenes'\?"):
+        find_model("scene")
+
+
+def test_other_encoder_weights_are_refused(tmp_path):
+    model = make_model(tmp_path)
+    record = json.loads((model / "backbone.json").read_text())
+    record["weights"]["digest"] = "sha256:0123"
+    write_json(model / "backbone.json", record)
+    with pytest.raises(DecoderError, match="with the weights sha256:0123, and 'imagenet' now"):
+        Captioner.load(model)
+
+
+def test_a_model_without_an_encoder_is_refused(tmp_path):
+    model = make_model(tmp_path)
+    (model / "backbone.json").unlink()
+    with pytest.raises(DecoderError, match=r"backbone\.json: this part of the model cannot be"):
+        Captioner.load(model)
+
+
+def test_the_digest_moves_with_everything_that_decides_captions(tmp_path):
+    model = find_model(make_model(tmp_path))
+    digests = {model.digest()}
+    assert model.digest() in digests
+    write_json(tmp_path / "search.json", {"num_beams": 5})
+    digests.add(model.digest())
+    make_model(tmp_path, seed=1)
+    digests.add(model.digest())
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize("module", [caption, existing, file_names])
+def test_examples(module):
+    assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(module).attempted > 0
+
+
+def test_examples_with_the_shipped_model():
+    if not (SHIPPED / "decoder.json").exists():
+        pytest.skip("no model ships with this copy")
+    assert doctest.testmod(captioner).failed == 0
