@@ -205,6 +205,7 @@ class Pipeline:
         faults = _name_faults(path.stem)
         raw, override_faults = _override(_read_toml(path), overrides)
         faults += override_faults
+        raw = _expand_home(raw)
         settings: Settings | None = None
         try:
             settings = Settings.model_validate(raw)
@@ -269,6 +270,24 @@ def _parse_value(text: str) -> Any:
         return text  # words and paths need no quotes on a command line
 
 
+_PATH_KEYS = {
+    ("dataset", "path"): "the data set lies elsewhere, or is not there yet",
+    ("dataset", "images"): "the folder of images",
+    ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
+    ("train", "features"): "a features.pkl",
+}
+
+
+def _expand_home(raw: dict[str, Any]) -> dict[str, Any]:
+    """Returns `raw` with `~` in paths replaced: a shell does not do so behind `key=`."""
+    expanded = {name: dict(v) if isinstance(v, dict) else v for name, v in raw.items()}
+    for section, key in _PATH_KEYS:
+        values = expanded.get(section)
+        if isinstance(values, dict) and isinstance(values.get(key), str):
+            values[key] = os.path.expanduser(values[key])
+    return expanded
+
+
 def _dataset_faults(raw: Mapping[str, Any]) -> list[str]:
     dataset = raw.get("dataset")
     if not isinstance(dataset, dict):
@@ -288,14 +307,8 @@ def _are_numbers(value: Any) -> TypeGuard[list[float]]:
 
 
 def _path_faults(raw: Mapping[str, Any]) -> list[str]:
-    named = {
-        ("dataset", "path"): "the data set lies elsewhere, or is not there yet",
-        ("dataset", "images"): "the folder of images",
-        ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
-        ("train", "features"): "a features.pkl",
-    }
     faults = []
-    for (section, key), meaning in named.items():
+    for (section, key), meaning in _PATH_KEYS.items():
         values = raw.get(section)
         value = values.get(key) if isinstance(values, dict) else None
         if isinstance(value, str) and value not in ("imagenet", "random") and not exists(value):

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from captioner.errors import ImageError
+from captioner.errors import ImageError, UsageError
 
 Source = str | Path | bytes | Image.Image | np.ndarray
 Colour = tuple[int, int, int]
@@ -56,6 +56,14 @@ class ResizeRule:
     width: int
     fit: Fit = "squash"
     resample: Resample = "bicubic"
+
+    def __post_init__(self) -> None:
+        is_size = self.height >= 1 and self.width >= 1
+        if not is_size or self.fit not in get_args(Fit) or self.resample not in _RESAMPLING:
+            raise UsageError(
+                f"{self} cannot be followed: expected a height and width of 1 or more, a fit "
+                f"among {', '.join(get_args(Fit))} and a filter among {', '.join(_RESAMPLING)}"
+            )
 
     def describe(self) -> dict[str, Any]:
         """Returns the rule as a JSON object."""
@@ -130,8 +138,8 @@ def open_image(
     name = _name(source)
     if isinstance(source, np.ndarray):
         source = _image_of_array(source, name)
-    if isinstance(source, Image.Image):
-        return _decode(source, name, background, max_pixels, size_hint)
+    if isinstance(source, Image.Image):  # the caller's own: it is not to be reduced
+        return _decode(source, name, background, max_pixels, size_hint=None)
     with _open_file(source) as file, _open_header(file, name) as image:
         return _decode(image, name, background, max_pixels, size_hint)
 
@@ -258,6 +266,8 @@ def _to_rgb(image: Image.Image, background: Colour) -> Image.Image:
         return _scale_grey(values_HW, _full_scale(image.mode, values_HW.max())).convert("RGB")
     if image.mode == "LAB":
         return _lab_to_rgb(image)
+    if image.mode == "La":  # premultiplied; Pillow takes it no further than to LA
+        image = image.convert("LA")
     if image.has_transparency_data:
         return _lay_on(image.convert("RGBA"), background)
     return image.convert("RGB")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from captioner.errors import ImageError
+from captioner.errors import ImageError, UsageError
 from captioner.images import ResizeRule, load_image, open_image
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 20), (20, 20, 220)
@@ -326,3 +326,15 @@ def test_real_photographs(photos_folder):
     assert len(paths) == 24
     for path in paths:
         assert load_image(path, ResizeRule(224, 224)).std() > 10
+
+
+def test_an_unloaded_jpeg_of_the_callers_is_not_reduced():
+    image = Image.open(io.BytesIO(content_of(halves(size=(2000, 1500)), "JPEG")))
+    load_image(image, ResizeRule(224, 224))
+    assert image.size == (2000, 1500)
+
+
+@pytest.mark.parametrize("options", [{"height": 0}, {"fit": "crp"}, {"resample": "area"}])
+def test_a_rule_that_cannot_be_followed_is_refused(options):
+    with pytest.raises(UsageError, match="cannot be followed"):
+        ResizeRule(**{"height": 5, "width": 5, **options})

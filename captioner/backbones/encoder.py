@@ -4,7 +4,7 @@ Dimension key: B images, H and W sides of the input, F width of a vector, C chan
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ import tensorflow as tf
 from captioner.backbones.preprocessing import preprocess
 from captioner.backbones.registry import BackboneSpec, Preprocessing, find_spec
 from captioner.backbones.weights import load_weights, resolve_weights
-from captioner.errors import BackboneError
+from captioner.errors import BackboneError, UsageError
 from captioner.processor import has_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -45,6 +45,10 @@ class Encoder:
         self.outputs = tuple(outputs)
         self.batch_size = batch_size
         layers = {"vector": spec.vector_layer, "grid": spec.grid_layer}
+        if not outputs or not set(outputs) <= set(layers):
+            raise UsageError(
+                f"An encoder gives {' or '.join(layers)} or both. Received: {list(outputs)}"
+            )
         model = keras.Model(
             network.inputs, [network.get_layer(layers[kind]).output for kind in self.outputs]
         )
@@ -143,6 +147,9 @@ def build_network(
 
 def choose_precision(spec: BackboneSpec, precision: Precision) -> Literal["float32", "bfloat16"]:
     """Returns the precision that "auto" stands for on this machine, or the one asked for."""
+    if precision not in get_args(Precision):
+        known = ", ".join(get_args(Precision))
+        raise UsageError(f"The precision '{precision}' is unknown. Known: {known}.")
     if precision == "auto":
         return "bfloat16" if spec.gains_from_bfloat16 and has_bfloat16() else "float32"
     return precision

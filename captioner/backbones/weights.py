@@ -91,7 +91,8 @@ def load_weights(model: "keras.Model", spec: BackboneSpec, origin: WeightsOrigin
     if origin.source == "random":
         _draw_weights(model, 0 if origin.seed is None else origin.seed)
         return
-    path = origin.path if origin.path is not None else _download(spec)
+    is_cached = origin.source == "imagenet" and isinstance(spec.imagenet, DownloadedWeights)
+    path = _download(spec) if is_cached or origin.path is None else origin.path
     arrays = _read_arrays(model, spec, path)
     _assign(model, arrays, path)
 
@@ -144,6 +145,7 @@ def _file_recipe(spec: BackboneSpec, path: Path) -> Preprocessing:
 
 
 def _download(spec: BackboneSpec) -> Path:
+    """Returns the file in Keras' cache, which is checked, and fetched if it is not there."""
     import keras
 
     source = spec.imagenet

@@ -84,14 +84,16 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
+    except OSError as error:  # a disk that is full or gone; never the user's fault, nor ours
+        where = f" ({error.filename})" if error.filename else ""
+        _tell(f"{error.strerror or error}{where}", error)
+        return CaptionerError.exit_code
     except (KeyboardInterrupt, click.Abort) as error:
         _tell("interrupted", error)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _tell(text: str, error: BaseException) -> None:
-    lines = [f"captioner: {text}", *getattr(error, "__notes__", ())]
+    notes = [*getattr(error, "__notes__", ()), *getattr(error.__cause__, "__notes__", ())]
+    lines = [f"captioner: {text}", *notes]
     print("\n".join(lines), file=sys.stderr)

@@ -35,7 +35,7 @@ def command(yes: bool, artifacts: Path) -> None:
         folders = store.unreferenced()
         sizes = [folder_bytes(folder) for folder in folders]
         for folder, size in zip(folders, sizes, strict=True):
-            click.echo(f"{size / 1e6:10.1f} MB  {folder}")
+            click.echo(f"{format_size(size):>10}  {folder}")
         if not folders:
             click.echo(f"Nothing to remove in {artifacts}.")
             return
@@ -44,11 +44,16 @@ def command(yes: bool, artifacts: Path) -> None:
             return
         for folder in folders:
             shutil.rmtree(folder)
-        click.echo(f"Removed {len(folders)}, {sum(sizes) / 1e6:.1f} MB.")
+        click.echo(f"Removed {len(folders)}, {format_size(sum(sizes))}.")
+
+
+def format_size(num_bytes: int) -> str:
+    """Returns a size as people read it, such as `1.2 MB`."""
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
 
 
 def _is_confirmed(num_folders: int, num_bytes: int) -> bool:
     try:
-        return click.confirm(f"Remove these {num_folders}, {num_bytes / 1e6:.1f} MB in all?")
+        return click.confirm(f"Remove these {num_folders}, {format_size(num_bytes)} in all?")
     except click.Abort:  # nobody there to answer
         raise UsageError("Nothing was removed. Confirm with --yes.") from None

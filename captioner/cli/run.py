@@ -59,9 +59,10 @@ def command(
         _show_plan(loaded, artifacts, selection)
         return 0
     runner = open_runner(loaded, artifacts)
-    if any(step.will_run for step in runner.plan(selection)):
-        load_tensorflow()
+    plan = runner.plan(selection)
     try:
+        if any(step.will_run for step in plan):
+            load_tensorflow()
         result = runner.run(selection)
     except UsageError:
         raise

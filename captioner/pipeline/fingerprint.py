@@ -61,15 +61,30 @@ def explain_change(before: Inputs, now: Inputs) -> list[str]:
     """Says in words what differs between two sets of inputs, the collections first."""
     collections: list[str] = []
     values: list[str] = []
+    added: list[str] = []
+    dropped: list[str] = []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
         if isinstance(old, Collection) and isinstance(new, Collection):
             collections += _explain_collection(old, new)
-        elif name not in before or name not in now:
-            values.append(f"{name} {'added' if name in now else 'no longer used'}")
+        elif name not in before:
+            added.append(name)
+        elif name not in now:
+            dropped.append(name)
         elif _canonical(_plain(old)) != _canonical(_plain(new)):
             values.append(f"{name} changed{_from_to(old, new)}")
-    return collections + values
+    return [
+        *collections,
+        *values,
+        *_explain_names(added, "added"),
+        *_explain_names(dropped, "no longer used"),
+    ]
+
+
+def _explain_names(names: list[str], verb: str) -> list[str]:
+    if len(names) > 3:
+        return [f"{len(names)} inputs {verb} ({names[0]}, ...)"]
+    return [f"{name} {verb}" for name in names]
 
 
 def _explain_collection(old: Collection, new: Collection) -> list[str]:

@@ -16,8 +16,8 @@ COLUMNS = {
 }
 LABELS = {
     "coco": "model",
-    "nltk": "  by NLTK",
-    "tutorial": "  tutorial cleaning",
+    "nltk": "- by NLTK",
+    "tutorial": "- cleaned as tutorial",
     "constant": "one caption for all",
     "nearest": "nearest neighbour",
     "human": "a person",
@@ -33,6 +33,7 @@ def print_scores(scores: Mapping[str, Any], *, width: int | None = None) -> None
     """
     console = Console(width=width, highlight=False, soft_wrap=True)
     console.print(_make_table(scores))
+    console.print(_describe_intervals(scores["model"]["coco"]["intervals"]), markup=False)
     console.print(f"[{scores['model']['coco']['signature']['text']}]", markup=False)
     console.print(_describe_captions(scores["collapse"]), markup=False)
     for warning in scores["warnings"]:
@@ -40,31 +41,28 @@ def print_scores(scores: Mapping[str, Any], *, width: int | None = None) -> None
 
 
 def _make_table(scores: Mapping[str, Any]) -> Table:
-    table = Table(title="Scores x 100, with 95 % intervals", title_justify="left", box=None)
-    table.add_column("", no_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("scores x 100", no_wrap=True)
     for name in COLUMNS.values():
         table.add_column(name, justify="right", no_wrap=True)
     systems = {**scores["model"], **scores["baselines"]}
     for name, label in LABELS.items():
         if name in systems:
-            table.add_row(label, *_cells(systems[name], with_interval=name == "coco"))
+            table.add_row(label, *(_cell(systems[name].get(metric)) for metric in COLUMNS))
     return table
 
 
-def _cells(system: Mapping[str, Any], *, with_interval: bool) -> list[str]:
-    return [_cell(system, metric, with_interval) for metric in COLUMNS]
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
 
 
-def _cell(system: Mapping[str, Any], metric: str, with_interval: bool) -> str:
-    value = system.get(metric)
-    if value is None:
-        return ""
-    text = f"{100 * value:.1f}"
-    span = system["intervals"].get(metric)
-    if with_interval and span is not None:
-        low, high = span
-        text += f"\n{100 * low:.1f}-{100 * high:.1f}"
-    return text
+def _describe_intervals(intervals: Mapping[str, tuple[float, float]]) -> str:
+    spans = [
+        f"{name} {100 * intervals[metric][0]:.1f} to {100 * intervals[metric][1]:.1f}"
+        for metric, name in COLUMNS.items()
+        if metric in intervals
+    ]
+    return f"95 % intervals: {', '.join(spans)}"
 
 
 def _describe_captions(collapse: Mapping[str, Any]) -> str:

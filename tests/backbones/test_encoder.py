@@ -246,3 +246,31 @@ def test_a_download_that_fails_names_three_ways_out(server, tmp_path, monkeypatc
         load_weights(build_network(spec), spec, resolve_weights(spec, "imagenet"))
     for way_out in ("backbone.weights=PATH", "efficientnet_lite0", "weights=random"):
         assert way_out in str(caught.value)
+
+
+def test_a_damaged_file_in_the_cache_is_not_taken_for_imagenet(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    spec = spec_that_downloads("http://127.0.0.1:9", "0" * 32)
+    (tmp_path / "models").mkdir()
+    build_network(spec).save_weights(tmp_path / "models" / "w.weights.h5")
+    with pytest.raises(WeightsError, match="could not be downloaded"):
+        load_weights(build_network(spec), spec, resolve_weights(spec, "imagenet"))
+
+
+def test_wrong_means_or_channel_order_are_caught(monkeypatch):
+    from captioner.backbones import preprocessing
+
+    monkeypatch.setitem(
+        preprocessing.RECIPES, "caffe", (False, preprocessing.CAFFE_MEAN_BGR, (1.0, 1.0, 1.0))
+    )
+    assert not description._check_preprocessing("caffe").passed
+    assert description._check_preprocessing("lite").passed
+
+
+@pytest.mark.parametrize(
+    "options", [{"precision": "fp16"}, {"outputs": ("gird",)}, {"outputs": ()}]
+)
+def test_requests_that_make_no_sense_are_refused(options):
+    with pytest.raises(UsageError, match=r"Known|gives vector or grid"):
+        load_encoder("efficientnet_lite0", weights="random", **options)

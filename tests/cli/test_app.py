@@ -91,5 +91,4 @@ def test_python_dash_m_runs_it():
 def test_a_reader_that_leaves_early_is_no_fault():
     command = f"{sys.executable} -m captioner --help | true"
     result = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True)
-    assert result.returncode == 0
-    assert b"Traceback" not in result.stderr
+    assert result.stderr == b""
