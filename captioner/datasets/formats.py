@@ -1,6 +1,5 @@
 """The formats captioner reads, by name; one call reads any of them."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from captioner.datasets.source import DatasetSource, as_paths
 from captioner.datasets.splits import SeededSplit
 from captioner.datasets.table import read_table
 from captioner.errors import UsageError
+from captioner.names import nearest
 
 FORMATS: dict[str, Callable[[DatasetSource], CaptionDataset]] = {
     "flickr8k": read_flickr,
@@ -82,8 +82,7 @@ def find_reader(format: str) -> Callable[[DatasetSource], CaptionDataset]:
     """
     if format in FORMATS:
         return FORMATS[format]
-    nearest = difflib.get_close_matches(format.lower(), FORMATS, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise UsageError(
-        f"The data set format {format!r} is unknown. Known: {', '.join(sorted(FORMATS))}.{hint}"
+        f"The data set format {format!r} is unknown. Known: {', '.join(sorted(FORMATS))}."
+        f"{nearest(format, FORMATS)}"
     )
