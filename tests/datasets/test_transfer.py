@@ -72,16 +72,20 @@ def test_a_part_that_nothing_is_known_of_is_not_trusted(tmp_path):
 
 
 def test_a_length_that_is_never_reached_is_an_error(tmp_path):
-    with FileServer({"a.zip": BODY}, claim=10, ranges=False) as server:
-        with pytest.raises(DownloadError, match="ended early"):
-            fetch(server, tmp_path / "a.zip")
+    with (
+        FileServer({"a.zip": BODY}, claim=10, ranges=False) as server,
+        pytest.raises(DownloadError, match="ended early"),
+    ):
+        fetch(server, tmp_path / "a.zip")
     assert not (tmp_path / "a.zip").exists()
 
 
 def test_a_wrong_digest_removes_the_file_and_says_so(tmp_path):
-    with FileServer({"a.zip": BODY}) as server:
-        with pytest.raises(DownloadError, match=f"SHA-256 is {DIGEST}, but the published digest"):
-            fetch(server, tmp_path / "a.zip", sha256="0" * 64)
+    with (
+        FileServer({"a.zip": BODY}) as server,
+        pytest.raises(DownloadError, match=f"SHA-256 is {DIGEST}, but the published digest"),
+    ):
+        fetch(server, tmp_path / "a.zip", sha256="0" * 64)
     assert list(tmp_path.iterdir()) == []
 
 
