@@ -35,12 +35,12 @@ class TrainSettings:
     """
 
     epochs: int = 12
-    batch_size: int = 160
+    batch_size: int = 128
     learning_rate: float = 2e-3
-    warmup_steps: int = 200
+    warmup_steps: int = 100
     clip_norm: float = 5.0
-    label_smoothing: float = 0.0
-    ema: float = 0.99
+    label_smoothing: float = 0.1
+    ema: float = 0.995
     patience: int = 5
     seed: int = 0
     precision: TrainPrecision = "auto"

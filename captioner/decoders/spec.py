@@ -41,7 +41,7 @@ class DecoderSpec:
     feature_kind: FeatureKind = "vector"
     feature_shape: tuple[int, ...] = (1280,)
     units: int = 512
-    embedding_size: int = 512
+    embedding_size: int = 256
     tied_embeddings: bool = True
     normalise_features: bool = True
     image_activation: Literal["linear", "relu"] = "linear"

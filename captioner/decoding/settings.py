@@ -48,7 +48,7 @@ class SearchSettings:
     num_beams: int = 3
     num_captions: int = 1
     max_length: int = 30
-    length_exponent: float = 0.7
+    length_exponent: float = 0.8
     temperature: float = 1.0
     top_k: int = 0
     seed: int = 0

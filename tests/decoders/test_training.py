@@ -20,7 +20,13 @@ from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError
 
 SETTINGS = TrainSettings(
-    epochs=3, batch_size=16, learning_rate=0.02, warmup_steps=5, ema=0.9, precision="float32"
+    epochs=3,
+    batch_size=16,
+    learning_rate=0.02,
+    warmup_steps=5,
+    label_smoothing=0.0,
+    ema=0.9,
+    precision="float32",
 )
 
 
