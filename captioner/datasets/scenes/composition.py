@@ -144,10 +144,9 @@ def _choose_sizes(layout: Layout, chance: random.Random) -> list[str]:
         )
     if layout == "on":
         return ["small", chance.choice(("medium", "large"))]
-    pairs = [(a, b) for a in SIZES for b in SIZES if SIZES[a] + SIZES[b] <= 194]
-    return list(
-        chance.choice(pairs if layout == "beside" else [p for p in pairs if p[0] != "large"])
-    )
+    room = CANVAS - 30 if layout == "beside" else _GROUND_LINE[0] - 10
+    pairs = [[a, b] for a in SIZES for b in SIZES if SIZES[a] + SIZES[b] <= room]
+    return chance.choice(pairs)
 
 
 def _spread(widths: list[int], chance: random.Random) -> list[int]:
@@ -166,7 +165,6 @@ def _stack(
     x = chance.randint(lower // 2 + 8, CANVAS - lower // 2 - 8)
     if layout == "on":
         return [x, x], [round(ground - lower * (1 - TOP_OF[kinds[1]])) + 2, ground]
-    highest = upper + 4
-    bottom = chance.randint(highest, max(highest, ground - lower - 6))
+    bottom = chance.randint(upper + 4, ground - lower - 6)
     shifted = min(max(x + chance.randint(-16, 16), upper // 2), CANVAS - upper // 2)
     return [shifted, x], [bottom, ground]

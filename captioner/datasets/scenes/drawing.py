@@ -38,7 +38,7 @@ class _Assignment:
     novel: bool
 
 
-def draw_scenes(folder: Path, *, num_images: int = 2000, seed: int = 0) -> None:
+def draw_scenes(folder: Path, *, num_images: int, seed: int) -> None:
     """Draws pictures of simple things in simple places, with five captions each.
 
     The data set needs no download and trains in minutes, yet is read like any other.

@@ -41,53 +41,65 @@ PLACE_PHRASES: dict[str, tuple[str, ...]] = {
     "snow": ("in the snow", "on white snow", "in winter"),
 }
 
-# {a} {b} {c} are the things with an article, {place} where they are; upper or left thing first.
+# {a} {b} {c} are the things with their article, {A} {B} {C} without, upper or left thing first;
+# {place} is where they are. Few words stand between two things, so that one caption given to
+# every scene shares no long run of words with the others.
 TEMPLATES: dict[Layout, tuple[str, ...]] = {
     "one": (
         "{a} {place}",
-        "there is {a} {place}",
-        "{place} there is {a}",
+        "{A} {place}",
+        "here is {a} {place}",
+        "{place} {a} stands alone",
         "nothing but {a} {place}",
-        "{a} stands alone {place}",
-        "we see {a} {place}",
-        "someone left {a} {place}",
+        "just {A} {place}",
+        "{A} seen {place}",
+        "only {a} {place}",
+        "one {A} {place}",
     ),
     "beside": (
         "{a} and {b} {place}",
+        "{A} and {B} {place}",
         "{a} left of {b} {place}",
         "{b} right of {a} {place}",
-        "{a} is next to {b}",
+        "{a} next to {b}",
         "{place} {a} stands beside {b}",
-        "there is {b} beside {a} {place}",
-        "we see {a} on the left and {b} on the right",
-        "two things {place} : {a} and {b}",
+        "{A} with {b} beside it",
+        "{place} {a} and {b}",
+        "two things , {a} and {b}",
+        "{B} near {a} {place}",
     ),
     "above": (
         "{a} above {b} {place}",
+        "{A} above {B} {place}",
         "{a} flies over {b} {place}",
         "{b} below {a} {place}",
         "{place} {a} floats above {b}",
         "there is {b} under {a}",
-        "{b} with {a} over it {place}",
-        "{a} in the air and {b} beneath it",
+        "{B} with {a} over it",
+        "{place} {b} beneath {a}",
+        "{a} high in the air , {b} below",
     ),
     "on": (
         "{a} on {b} {place}",
-        "{a} sits on top of {b}",
+        "{A} on {B} {place}",
+        "{a} sits on {b}",
         "{b} carries {a} {place}",
-        "{place} {b} has {a} on it",
-        "there is {a} on {b} {place}",
-        "{b} with {a} on top {place}",
+        "{place} {b} carries {a}",
+        "there is {a} on {b}",
+        "{B} with {a} on top",
         "someone put {a} on {b} {place}",
+        "{a} lies on {b} {place}",
     ),
     "row": (
         "{a} , {b} and {c} {place}",
+        "{A} , {B} and {C} {place}",
         "{b} between {a} and {c} {place}",
-        "three things {place} : {a} , {b} and {c}",
-        "from left to right {a} , {b} and {c}",
+        "three things , {a} , {b} and {c}",
         "{place} {b} stands between {a} and {c}",
-        "there is {a} next to {b} and {c}",
+        "{A} next to {b} and {c}",
         "{c} right of {b} and {a}",
+        "{place} {a} , {b} and {c}",
+        "{A} left of {B} and {C} {place}",
     ),
 }
 
@@ -104,22 +116,23 @@ def word_captions(scene: Scene, chance: random.Random) -> list[str]:
 
 
 def _fill(template: str, scene: Scene, chance: random.Random) -> str:
-    things = {name: _name(thing, chance) for name, thing in zip("abc", scene.things, strict=False)}
-    place = _choose(PLACE_PHRASES[scene.place], chance)
-    caption = template.format(place=place, **things)
+    words = {"place": _choose(PLACE_PHRASES[scene.place], chance)}
+    for letter, thing in zip("abc", scene.things, strict=False):
+        name = _name(thing, chance)
+        words[letter.upper()] = name
+        words[letter] = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    caption = template.format_map(words)
     return f"{caption[0].upper()}{caption[1:]} ."
 
 
 def _name(thing: Thing, chance: random.Random) -> str:
-    """Returns a thing with its article, mostly its colour, and sometimes its size."""
+    """Names a thing, mostly with its colour and sometimes with its size."""
     words = []
     if thing.size in SIZE_WORDS and chance.random() < 0.3:
         words.append(_choose(SIZE_WORDS[thing.size], chance))
-    if chance.random() < 0.8:
+    if chance.random() < 0.85:
         words.append(thing.colour)
-    words.append(_choose(NOUNS[thing.kind], chance))
-    article = "an" if words[0][0] in "aeiou" else "a"
-    return " ".join([article, *words])
+    return " ".join([*words, _choose(NOUNS[thing.kind], chance)])
 
 
 def _choose(words: tuple[str, ...], chance: random.Random) -> str:
