@@ -1,10 +1,12 @@
 """captioner caption: captions photographs."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from captioner.captioning.existing import CaptionText, Existing
 from captioner.cli.options import artifacts_option
 from captioner.errors import UsageError
 
@@ -101,11 +103,12 @@ def command(
     """
     from captioner.captioning.listing import Listing
 
+    wishes = Wishes(**options)
     listing = Listing(paths, recursive, filelist, null_separated)
-    outputs = _choose_outputs(listing, options)
+    outputs = _choose_outputs(wishes)
     if dry_run:
-        return _preview(listing, outputs, options)
-    job = _make_job(listing, outputs, options)
+        return _preview(listing, outputs, wishes)
+    job = _make_job(listing, outputs, wishes)
     try:
         summary = job.run()
     except KeyboardInterrupt as error:
@@ -119,74 +122,98 @@ def command(
     return FINISHED_WITH_FAILURES if summary.num_failed else 0
 
 
-def _choose_outputs(listing: "Listing", options: dict[str, Any]) -> "Outputs":
-    from captioner.captioning.existing import CaptionText
+@dataclass(frozen=True)
+class Wishes:
+    """The options that say how to caption and where captions go, as the command line has them."""
+
+    ext: str | None
+    output_dir: Path | None
+    jsonl: Path | None
+    csv_table: Path | None
+    write_metadata: bool
+    existing: Existing
+    prefix: str
+    suffix: str
+    separator: str | None
+    beam: int | None
+    n_best: int
+    min_confidence: float
+    review: Path | None
+    background: str
+    model: str | None
+    batch_size: int
+    workers: int | None
+    artifacts: Path
+
+    @property
+    def sidecar_suffix(self) -> str | None:
+        """The sidecars' suffix with its dot; an output folder alone asks for sidecars as well."""
+        if self.ext is None:
+            return None if self.output_dir is None else ".txt"
+        return self.ext if self.ext.startswith(".") else f".{self.ext}"
+
+
+def _choose_outputs(wishes: Wishes) -> "Outputs":
     from captioner.captioning.outputs import Outputs
 
-    separator = "\n" if options["separator"] is None else options["separator"]
-    text = CaptionText(options["existing"], options["prefix"], options["suffix"], separator)
+    separator = "\n" if wishes.separator is None else wishes.separator
+    text = CaptionText(wishes.existing, wishes.prefix, wishes.suffix, separator)
     return Outputs(
-        sidecar_suffix=_sidecar_suffix(options["ext"], options["output_dir"]),
-        output_dir=options["output_dir"],
-        jsonl=options["jsonl"],
-        csv=options["csv_table"],
-        review=_review_path(options),
-        metadata=options["write_metadata"],
+        sidecar_suffix=wishes.sidecar_suffix,
+        output_dir=wishes.output_dir,
+        jsonl=wishes.jsonl,
+        csv=wishes.csv_table,
+        review=_review_path(wishes),
+        metadata=wishes.write_metadata,
         text=text,
     )
 
 
-def _sidecar_suffix(ext: str | None, output_dir: Path | None) -> str | None:
-    if ext is None:
-        return None if output_dir is None else ".txt"
-    return ext if ext.startswith(".") else f".{ext}"
-
-
-def _review_path(options: dict[str, Any]) -> Path | None:
+def _review_path(wishes: Wishes) -> Path | None:
     """Returns where unsure captions are listed: beside the first output that has one place."""
-    if options["review"] is not None:
-        if not options["min_confidence"]:
+    if wishes.review is not None:
+        if not wishes.min_confidence:
             raise UsageError("--review lists captions below --min-confidence; give that as well.")
-        return Path(options["review"])
-    is_shown_only = not (options["ext"] or options["write_metadata"] or options["output_dir"])
-    tables = [table for table in (options["jsonl"], options["csv_table"]) if table is not None]
-    if not options["min_confidence"] or (is_shown_only and not tables):
+        return Path(wishes.review)
+    is_shown_only = wishes.sidecar_suffix is None and not wishes.write_metadata
+    tables = [table for table in (wishes.jsonl, wishes.csv_table) if table is not None]
+    if not wishes.min_confidence or (is_shown_only and not tables):
         return None
-    folder = tables[0].parent if tables else options["output_dir"]
+    folder = tables[0].parent if tables else wishes.output_dir
     return Path("review.jsonl") if folder is None else Path(folder) / "review.jsonl"
 
 
-def _preview(listing: "Listing", outputs: "Outputs", options: dict[str, Any]) -> int:
+def _preview(listing: "Listing", outputs: "Outputs", wishes: Wishes) -> int:
     from captioner.captioning.file_names import as_bytes, one_line
     from captioner.captioning.job import CaptionJob
 
     def no_engine() -> "LoadedEngine":
         raise UsageError("A dry run captions nothing.")
 
-    job = CaptionJob(listing, outputs, no_engine, min_confidence=options["min_confidence"])
+    job = CaptionJob(listing, outputs, no_engine, min_confidence=wishes.min_confidence)
     for listed, action in job.preview():
         click.echo(f"would {action}\t".encode() + as_bytes(one_line(str(listed.path))))
     return 0
 
 
-def _make_job(listing: "Listing", outputs: "Outputs", options: dict[str, Any]) -> "CaptionJob":
+def _make_job(listing: "Listing", outputs: "Outputs", wishes: Wishes) -> "CaptionJob":
     from captioner.captioning.engine import choose_search
     from captioner.captioning.job import CaptionJob
     from captioner.captioning.model_folder import find_model
 
-    model = find_model(options["model"], options["artifacts"])
-    search = choose_search(model.search(), beam=options["beam"], n_best=options["n_best"])
-    background = _parse_colour(options["background"])
+    model = find_model(wishes.model, wishes.artifacts)
+    search = choose_search(model.search(), beam=wishes.beam, n_best=wishes.n_best)
+    background = _parse_colour(wishes.background)
     single = listing.single_image()
-    batch_size = options["batch_size"] if single is None else 1
+    batch_size = wishes.batch_size if single is None else 1
     return CaptionJob(
         listing,
         outputs,
         lambda: _load_engine(model, batch_size, search.num_beams, search.num_captions, background),
         identity=[model.digest(), repr(search), list(background)],
-        min_confidence=options["min_confidence"],
-        workers=options["workers"],
-        show=None if outputs else _Shower(options["prefix"], options["suffix"], single is not None),
+        min_confidence=wishes.min_confidence,
+        workers=wishes.workers,
+        show=None if outputs else _Shower(wishes.prefix, wishes.suffix, single is not None),
     )
 
 

@@ -117,7 +117,7 @@ def _format(models: Iterable[ListedModel]) -> list[str]:
 
 def _cells(model: ListedModel) -> tuple[str, ...]:
     if model.kind == "encoder":
-        parameters = f"{model.num_parameters or 0:,} parameters"
+        parameters = f"{model.num_parameters:,} parameters"
         return (model.name, parameters, _format_size(model.size), _place(model), model.source)
     needs = "no encoder" if model.needs is None else f"needs {model.needs}"
     return (model.name, needs, _format_size(model.size), _place(model), str(model.path))
