@@ -127,15 +127,18 @@ def _gather_captions(contents: Contents, images: ImageFolder) -> dict[str, list[
         if entry.image_name not in found:
             found[entry.image_name] = images.find(entry.image_name)
         name = found[entry.image_name]
-        if leads_outside(entry.image_name):
-            contents.skip(entry.item, OUTSIDE)
-        elif name is None:
-            contents.skip(entry.item, NO_SUCH_IMAGE)
+        if name is None:
+            contents.skip(entry.item, _explain_absence(entry.image_name))
         elif not entry.caption.strip():
             contents.skip(entry.item, EMPTY_CAPTION)
         else:
             captions.setdefault(name, []).append(entry.caption.strip())
     return captions
+
+
+def _explain_absence(image_name: str) -> str:
+    """Says why no file of the images folder is meant by a name."""
+    return OUTSIDE if leads_outside(image_name) else NO_SUCH_IMAGE
 
 
 def _choose_names(names: Iterable[str], contents: Contents) -> dict[str, str]:
@@ -171,9 +174,9 @@ def _locate(
     """
     places: dict[str, list[ListedImage]] = defaultdict(list)
     for place in listed:
-        name = None if leads_outside(place.name) else images.find(place.name)
+        name = images.find(place.name)
         if name is None:
-            contents.skip(place.item, OUTSIDE if leads_outside(place.name) else NO_SUCH_IMAGE)
+            contents.skip(place.item, _explain_absence(place.name))
         places[place.name if name is None else name].append(place)
     return dict(places)
 

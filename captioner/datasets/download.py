@@ -15,6 +15,7 @@ from captioner.datasets.transfer import digest_file_of, download_file
 from captioner.errors import DatasetError, DownloadError, UsageError
 from captioner.files import sync_folder
 
+_STAGING = "unpacked"
 BASE_URL = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k"
 
 # SHA-256 of the published archives. None: not on record; the first download is then trusted,
@@ -59,7 +60,8 @@ def fetch_flickr8k(
             if digest_file_of(work / name).exists():
                 os.replace(digest_file_of(work / name), digest_file_of(staging / name))
         _put_in_place(staging, to)
-        shutil.rmtree(work, ignore_errors=True)
+        for name in ARCHIVES:
+            (work / name).unlink(missing_ok=True)
     return to
 
 
@@ -89,7 +91,10 @@ def _work_folder(to: Path) -> Iterator[Path]:
     try:
         work.mkdir(parents=True, exist_ok=True)
         with FileLock(work / ".lock", timeout=0):
-            yield work
+            try:
+                yield work
+            finally:
+                _tidy(work)
     except Timeout as error:
         raise DownloadError(
             f"Another process is fetching Flickr8k into {to}. Wait for it, or name another folder."
@@ -99,6 +104,14 @@ def _work_folder(to: Path) -> Iterator[Path]:
             f"{work} cannot be written: {error.strerror}. What has been fetched is kept; make "
             "room or name another folder, and try again."
         ) from error
+
+
+def _tidy(work: Path) -> None:
+    """Removes all but downloads that are still of use, which are none once `to` is there."""
+    shutil.rmtree(work / _STAGING, ignore_errors=True)
+    downloads = [path for path in work.iterdir() if path.name != ".lock"]
+    if not downloads:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _fetch_archives(work: Path, base_url: str, pause_seconds: float) -> list[Path]:
@@ -126,7 +139,7 @@ _WAYS_OUT = f"""Ways out:
 
 
 def _unpack(archives: Sequence[Path], work: Path) -> Path:
-    staging = work / "unpacked"
+    staging = work / _STAGING
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     for archive in archives:

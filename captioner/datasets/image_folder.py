@@ -70,7 +70,7 @@ class ImageFolder:
 
 def image_id_of(name: str) -> str:
     """Returns the id of an image: its relative name without the suffix."""
-    return str(PurePosixPath(name).with_suffix("")) if is_image_name(name) else name
+    return os.path.splitext(name)[0] if is_image_name(name) else name
 
 
 def is_image_name(name: str) -> bool:

@@ -1,3 +1,5 @@
+import errno
+import hashlib
 import random
 import re
 from itertools import pairwise
@@ -6,7 +8,7 @@ import pytest
 from PIL import Image
 
 from captioner.datasets.formats import read_dataset
-from captioner.datasets.scenes import draw_scenes, drawing
+from captioner.datasets.scenes import SCENES_VERSION, draw_scenes, drawing
 from captioner.datasets.scenes.backgrounds import CANVAS, PLACES
 from captioner.datasets.scenes.composition import (
     CAMOUFLAGE,
@@ -195,6 +197,12 @@ def test_the_same_seed_draws_the_same_bytes_and_another_draws_others(folder, tmp
     )
 
 
+def test_captions_are_pinned(folder):
+    """When this digest moves, raise SCENES_VERSION: runs must not mix two draws."""
+    digest = hashlib.sha256((folder / "Flickr8k.token.txt").read_bytes()).hexdigest()
+    assert (SCENES_VERSION, digest[:16]) == (1, "c0e94a1e2b888f7a")
+
+
 def test_what_is_drawn_is_not_drawn_again_but_other_scenes_replace_it(tmp_path, monkeypatch):
     folder = tmp_path / "drawn"
     draw_scenes(folder, num_images=20, seed=0)
@@ -222,6 +230,22 @@ def test_an_interrupted_draw_leaves_what_was_there(tmp_path, monkeypatch):
         draw_scenes(folder, num_images=30, seed=1)
     assert content(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["drawn"]
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path):
+    (tmp_path / ".drawn.drawing/Images").mkdir(parents=True)
+    draw_scenes(tmp_path / "drawn", num_images=20, seed=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn"]
+
+
+def test_a_full_disk_leaves_nothing_and_is_told(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(drawing, "sync_file", fail)
+    with pytest.raises(DatasetError, match=r"cannot be drawn into .*No space left"):
+        draw_scenes(tmp_path / "drawn", num_images=20, seed=0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path):

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from captioner.datasets.scenes.objects import draw_object
 from captioner.datasets.scenes.pen import RGB, mix
 from captioner.datasets.scenes.wording import word_captions
 from captioner.errors import DatasetError, UsageError
-from captioner.files import sync_folder, write_json, write_text
+from captioner.files import sync_file, sync_folder, write_json, write_text
 from captioner.progress import track
 
 SCENES_VERSION = 1  # moves whenever the same seed would give other files
@@ -52,8 +51,8 @@ def draw_scenes(folder: Path, *, num_images: int, seed: int) -> None:
 
     Raises:
         UsageError: there are too few images to split.
-        DatasetError: `folder` holds something else.
-        OSError: the folder cannot be written or the disk is full; `folder` is as it was.
+        DatasetError: `folder` holds something else, cannot be written, or the disk is full;
+            it is as it was.
     """
     if num_images < MIN_IMAGES:
         raise UsageError(f"Draw {MIN_IMAGES} scenes or more. Received: num_images={num_images}.")
@@ -61,12 +60,18 @@ def draw_scenes(folder: Path, *, num_images: int, seed: int) -> None:
     if read_description(folder) == description:
         return
     _check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    staging = folder.absolute().parent / f".{folder.absolute().name}.drawing"
     try:
+        shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+        staging.mkdir(parents=True)
         _draw_all(staging, num_images, seed)
         write_json(staging / DESCRIPTION_FILE, description)
         _put_in_place(staging, folder)
+    except OSError as error:
+        raise DatasetError(
+            f"The scenes cannot be drawn into {folder}: {error.strerror}. Nothing was changed; "
+            "make room, or name a folder that can be written."
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -102,7 +107,9 @@ def _draw_all(folder: Path, num_images: int, seed: int) -> None:
         chance = random.Random(f"{seed}:{assignment.name}")
         scene = compose_scene(chance, novel=assignment.novel)
         image = draw_scene(scene, chance)
-        image.save(folder / "Images" / assignment.name, quality=_JPEG_QUALITY)
+        path = folder / "Images" / assignment.name
+        image.save(path, quality=_JPEG_QUALITY)
+        sync_file(path)
         lists[assignment.split].append(assignment.name)
         for number, caption in enumerate(word_captions(scene, chance)):
             caption_lines.append(f"{assignment.name}#{number}\t{caption}\n")
@@ -147,16 +154,10 @@ def _check_replaceable(folder: Path) -> None:
 
 def _put_in_place(staging: Path, folder: Path) -> None:
     """Renames the drawn folder into its place; older scenes make room and are then removed."""
-    os.chmod(staging, 0o777 & ~_umask())  # mkdtemp makes folders private
-    old = folder.parent / f"{staging.name}.old"
+    old = staging.with_suffix(".old")
+    shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.rename(folder, old)
     os.rename(staging, folder)
-    sync_folder(folder.parent)
+    sync_folder(staging.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

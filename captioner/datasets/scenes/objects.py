@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from captioner.datasets.scenes.pen import INK, RGB, Pen, mix
+from captioner.datasets.scenes.pen import CREAM, INK, RGB, Pen, mix
 
 GLASS: RGB = (205, 232, 245)
-CREAM: RGB = (250, 244, 226)
 WOOD: RGB = (139, 94, 60)
 LEAF: RGB = (70, 140, 62)
 LAMP: RGB = (255, 224, 110)
-SKIN: RGB = (255, 255, 255)
+WHITE: RGB = (255, 255, 255)
 
 
 def draw_object(kind: str, colour: RGB, pixels: int) -> Image.Image:
@@ -36,8 +35,8 @@ def draw_object(kind: str, colour: RGB, pixels: int) -> Image.Image:
 def _draw_ball(pen: Pen) -> None:
     pen.ellipse(3, 3, 97, 100, pen.dark)
     pen.ellipse(6, 6, 94, 97, pen.colour)
-    pen.arc((-48, -10, 52, 110), -52, 52, CREAM, 7)
-    pen.arc((48, -10, 148, 110), 128, 232, CREAM, 7)
+    pen.arc((-48, -10, 52, 110), -52, 52, pen.trim, 7)
+    pen.arc((48, -10, 148, 110), 128, 232, pen.trim, 7)
     pen.ellipse(60, 16, 76, 32, pen.light)
 
 
@@ -60,7 +59,7 @@ def _draw_bus(pen: Pen) -> None:
     for left in (7, 26, 45, 64):
         pen.box(left, 22, left + 15, 46, GLASS, 2)
     pen.box(83, 22, 97, 76, GLASS, 2)
-    pen.box(2, 56, 80, 63, CREAM)
+    pen.box(2, 56, 80, 63, pen.trim)
     for left in (14, 62):
         pen.ellipse(left, 78, left + 22, 100, INK)
         pen.ellipse(left + 6, 84, left + 16, 94, (190, 190, 195))
@@ -85,7 +84,7 @@ def _draw_boat(pen: Pen) -> None:
     pen.polygon([(44, 12), (44, 66), (12, 66)], pen.light)
     pen.polygon([(0, 72), (100, 72), (82, 100), (16, 100)], pen.dark)
     pen.polygon([(4, 74), (96, 74), (80, 97), (18, 97)], pen.colour)
-    pen.polygon([(9, 82), (91, 82), (88, 86), (12, 86)], CREAM)
+    pen.polygon([(9, 82), (91, 82), (88, 86), (12, 86)], pen.trim)
 
 
 def _draw_balloon(pen: Pen) -> None:
@@ -139,7 +138,7 @@ def _draw_fish(pen: Pen) -> None:
     pen.slice((14, 46, 66, 100), 20, 160, pen.light)
     for left in (30, 44, 58):
         pen.arc((left, 40, left + 16, 72), -80, 80, pen.dark, 3)
-    pen.ellipse(10, 42, 25, 57, SKIN)
+    pen.ellipse(10, 42, 25, 57, WHITE)
     pen.ellipse(13, 45, 21, 54, INK)
 
 
@@ -175,8 +174,8 @@ def _draw_butterfly(pen: Pen) -> None:
         pen.ellipse(x - 19, 13, x + 19, 53, pen.colour)
         pen.ellipse(x - 19, 50, x + 17, 94, pen.dark)
         pen.ellipse(x - 14, 54, x + 12, 89, pen.colour)
-        pen.ellipse(x - 8, 24, x + 8, 42, CREAM)
-        pen.ellipse(x - 7, 64, x + 5, 78, CREAM)
+        pen.ellipse(x - 8, 24, x + 8, 42, pen.trim)
+        pen.ellipse(x - 7, 64, x + 5, 78, pen.trim)
         pen.line([(50, 22), (50 + sign * 10, 3)], INK, 2)
     pen.ellipse(45, 18, 55, 88, INK)
 
@@ -213,8 +212,8 @@ def _draw_box(pen: Pen) -> None:
     pen.polygon([(2, 30), (20, 14), (98, 14), (80, 30)], pen.light)
     pen.polygon([(80, 30), (98, 14), (98, 84), (80, 100)], pen.dark)
     pen.box(2, 30, 80, 100, pen.colour)
-    pen.box(34, 30, 48, 100, CREAM)
-    pen.polygon([(34, 30), (52, 14), (66, 14), (48, 30)], CREAM)
+    pen.box(34, 30, 48, 100, pen.trim)
+    pen.polygon([(34, 30), (52, 14), (66, 14), (48, 30)], pen.trim)
     pen.line([(2, 30), (80, 30), (80, 100)], pen.dark, 2)
 
 

@@ -9,6 +9,7 @@ Point = tuple[float, float]
 
 _SUPERSAMPLING = 2  # strokes per pixel in each direction, averaged for smooth edges
 INK: RGB = (38, 34, 42)
+CREAM: RGB = (250, 244, 226)
 
 
 class Pen:
@@ -26,6 +27,7 @@ class Pen:
         self.colour = colour
         self.dark = mix(colour, INK, 0.38)
         self.light = mix(colour, (255, 255, 255), 0.45)
+        self.trim = CREAM if min(colour) < 190 else self.dark  # stands out on any colour
 
     def ellipse(self, left: float, top: float, right: float, bottom: float, fill: RGB) -> None:
         """Fills the ellipse inside a box."""
