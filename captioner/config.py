@@ -105,6 +105,7 @@ class DecoderSection(_Section):
     embedding_size: Count | None = None
     tied_embeddings: bool | None = None
     normalise_features: bool | None = None
+    standardise_features: bool | None = None
     image_activation: Literal["linear", "relu"] | None = None
     image_dropout: Share | None = None
     embedding_dropout: Share | None = None
@@ -124,12 +125,12 @@ class TrainSection(_Section):
 
     features: str | None = None
     epochs: Count = 12
-    batch_size: Count = 160
+    batch_size: Count = 128
     learning_rate: Positive = 2e-3
-    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
     clip_norm: Positive = 5.0
-    label_smoothing: Share = 0.0
-    ema: Share = 0.99
+    label_smoothing: Share = 0.1
+    ema: Share = 0.995
     patience: Count = 5
     seed: Seed = 0
     precision: Precision = "auto"
@@ -149,7 +150,7 @@ class EvaluateSection(_Section):
 
     split: SplitName = "test"
     beam: Count = 3
-    length_exponent: Annotated[float, Field(ge=0)] = 0.7
+    length_exponent: Annotated[float, Field(ge=0)] = 0.8
     max_words: Count = 24
     bootstrap: Count = 1000
     seed: Seed = 0

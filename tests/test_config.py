@@ -119,3 +119,22 @@ def test_an_unknown_name_lists_the_shipped_ones():
         find_pipeline("quickstrat")
     with pytest.raises(ConfigError, match=r"no pipeline file nowhere/x.toml"):
         find_pipeline("nowhere/x.toml")
+
+
+def test_defaults_and_fields_are_those_of_what_they_configure(pipeline_file):
+    """The best values known are written in one place more; this keeps the two alike."""
+    from dataclasses import asdict
+
+    from captioner.config import DecoderSection
+    from captioner.decoders.settings import TrainSettings
+    from captioner.decoders.spec import DecoderSpec
+    from captioner.decoding.settings import SearchSettings
+
+    settings = Pipeline.load(pipeline_file(SCENES)).settings
+    assert settings.train.model_dump(exclude={"features"}) == asdict(TrainSettings())
+    search = SearchSettings()
+    assert settings.evaluate.beam == search.num_beams
+    assert settings.evaluate.length_exponent == search.length_exponent
+    derived = {"vocabulary_size", "feature_kind", "feature_shape"}
+    fields = set(DecoderSpec.__dataclass_fields__) - derived
+    assert set(DecoderSection.model_fields) == fields

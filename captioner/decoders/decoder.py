@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from captioner.decoders.dropout import NO_DROPOUT, Dropout
@@ -28,7 +29,7 @@ class Decoder(ABC):
     both go through the same layers and agree. A state may hold more than the LSTM's memory, such
     as the attention weights of the last step.
 
-    A kind of decoder defines `encode`, `first_state`, `read_captions` and `read_word`.
+    A kind of decoder defines `fit`, `encode`, `first_state`, `read_captions` and `read_word`.
 
     Args:
         spec: what this decoder is.
@@ -45,6 +46,14 @@ class Decoder(ABC):
         self._policy = "mixed_bfloat16" if precision == "bfloat16" else precision
         self._seed = seed
         self._build_words()
+
+    @abstractmethod
+    def fit(self, features_N: np.ndarray) -> None:
+        """Takes from the training images what is counted and not learnt, before the first step.
+
+        Args:
+            features_N: float32 (N, ...), images of the training split.
+        """
 
     @abstractmethod
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> Tree:

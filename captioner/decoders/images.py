@@ -3,20 +3,62 @@
 Dimension key: N images, F features.
 """
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from captioner.decoders.dropout import Dropout
 from captioner.decoders.spec import DecoderSpec
 from captioner.errors import DecoderError
 
+SMALLEST_DEVIATION = 1e-2  # features that hardly vary are not blown up
 
-def prepare_vectors(vectors_NF: tf.Tensor, spec: DecoderSpec, dropout: Dropout) -> tf.Tensor:
-    """Normalises image vectors as the spec says, in float32, and drops some in training."""
-    if spec.normalise_features:
+
+class ImageVectors:
+    """How a decoder reads image vectors: normalised, standardised, some dropped in training.
+
+    Args:
+        spec: of a kind that reads one vector an image.
+
+    Attributes:
+        weights: the statistics of the training images, by name. No gradient reaches them.
+
+    Raises:
+        DecoderError: the spec says that a grid is read.
+    """
+
+    def __init__(self, spec: DecoderSpec) -> None:
+        self.width = vector_width(spec)
+        self.weights: dict[str, keras.Variable] = {}
+        self._spec = spec
+        if spec.standardise_features:
+            self._mean = keras.Variable(tf.zeros([self.width]), name="mean")
+            self._deviation = keras.Variable(tf.ones([self.width]), name="deviation")
+            self.weights = {
+                "image_statistics/mean": self._mean,
+                "image_statistics/deviation": self._deviation,
+            }
+
+    def fit(self, vectors_NF: np.ndarray) -> None:
+        """Takes mean and deviation from the training images, before the first step."""
+        if self._spec.standardise_features:
+            normalised_NF = self._normalise(tf.constant(vectors_NF)).numpy()
+            self._mean.assign(normalised_NF.mean(axis=0))
+            self._deviation.assign(normalised_NF.std(axis=0) + SMALLEST_DEVIATION)
+
+    def __call__(self, vectors_NF: tf.Tensor, dropout: Dropout) -> tf.Tensor:
+        """Returns what is projected, float32 (N, F)."""
+        vectors_NF = self._normalise(vectors_NF)
+        if self._spec.standardise_features:
+            mean_F, deviation_F = tf.stop_gradient(self._mean), tf.stop_gradient(self._deviation)
+            vectors_NF = (vectors_NF - mean_F) / deviation_F
+        return dropout(vectors_NF, self._spec.image_dropout)
+
+    def _normalise(self, vectors_NF: tf.Tensor) -> tf.Tensor:
+        if not self._spec.normalise_features:
+            return vectors_NF
         # To length sqrt(F): entries are about 1, which Glorot's initial weights are made for.
-        length = vectors_NF.shape[-1] ** 0.5
-        vectors_NF = tf.math.l2_normalize(vectors_NF, axis=-1) * length
-    return dropout(vectors_NF, spec.image_dropout)
+        return tf.math.l2_normalize(vectors_NF, axis=-1) * self.width**0.5
 
 
 def vector_width(spec: DecoderSpec) -> int:

@@ -7,11 +7,12 @@ Tanti et al. 2018, arXiv:1703.09137, compare) and is added to every word that it
 Dimension key: as in decoder.py.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from captioner.decoders.decoder import Decoder, LstmState
 from captioner.decoders.dropout import Dropout
-from captioner.decoders.images import prepare_vectors, vector_width
+from captioner.decoders.images import ImageVectors
 from captioner.decoders.registry import Precision
 from captioner.decoders.spec import DecoderSpec
 
@@ -21,13 +22,18 @@ class InjectDecoder(Decoder):
 
     def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
         super().__init__(spec, precision, seed)
-        F = vector_width(spec)
+        self._vectors = ImageVectors(spec)
+        self.weights.update(self._vectors.weights)
+        F = self._vectors.width
         activation = spec.image_activation
         self._to_input = self._add_dense("image_input", spec.embedding_size, F, activation)
         self._to_state = self._add_dense("image_state", 2 * spec.units, F, activation)
 
+    def fit(self, features_N: np.ndarray) -> None:
+        self._vectors.fit(features_N)
+
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> dict[str, tf.Tensor]:
-        vectors_NF = prepare_vectors(features_N, self.spec, dropout)
+        vectors_NF = self._vectors(features_N, dropout)
         return {"input": self._to_input(vectors_NF), "state": self._to_state(vectors_NF)}
 
     def first_state(self, context: dict[str, tf.Tensor]) -> LstmState:

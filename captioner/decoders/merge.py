@@ -7,11 +7,12 @@ are dropped; by default neither is done, since both hurt (see DecoderSpec).
 Dimension key: as in decoder.py.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from captioner.decoders.decoder import Decoder, LstmState
 from captioner.decoders.dropout import Dropout
-from captioner.decoders.images import prepare_vectors, vector_width
+from captioner.decoders.images import ImageVectors
 from captioner.decoders.registry import Precision
 from captioner.decoders.spec import DecoderSpec
 
@@ -22,11 +23,16 @@ class MergeDecoder(Decoder):
     def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
         super().__init__(spec, precision, seed)
         U = spec.units
-        self._to_image = self._add_dense("image", U, vector_width(spec), spec.image_activation)
+        self._vectors = ImageVectors(spec)
+        self.weights.update(self._vectors.weights)
+        self._to_image = self._add_dense("image", U, self._vectors.width, spec.image_activation)
         self._mix = self._add_dense("mix", U, U, "relu")
 
+    def fit(self, features_N: np.ndarray) -> None:
+        self._vectors.fit(features_N)
+
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> tf.Tensor:
-        return self._to_image(prepare_vectors(features_N, self.spec, dropout))
+        return self._to_image(self._vectors(features_N, dropout))
 
     def first_state(self, context: tf.Tensor) -> LstmState:
         return tf.zeros_like(context), tf.zeros_like(context)

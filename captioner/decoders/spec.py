@@ -27,6 +27,8 @@ class DecoderSpec:
             arXiv:1608.05859), behind a layer that maps the LSTM's output to E.
         normalise_features: divide the image vector by its L2 norm, the largest single gain
             known for LSTM captioners on frozen features (Tanti et al. 2018, arXiv:1703.09137).
+        standardise_features: then subtract the training images' mean and divide by their
+            deviation, entry by entry, so that what all images share does not drown what differs.
         image_activation: what follows the image projection, "linear" or "relu".
         image_dropout: share of the image features dropped in training, 0 to below 1.
         embedding_dropout: the same for the words that the LSTM reads.
@@ -44,6 +46,7 @@ class DecoderSpec:
     embedding_size: int = 256
     tied_embeddings: bool = True
     normalise_features: bool = True
+    standardise_features: bool = False
     image_activation: Literal["linear", "relu"] = "linear"
     image_dropout: float = 0.0
     embedding_dropout: float = 0.5

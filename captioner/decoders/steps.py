@@ -51,7 +51,11 @@ def compile_step(
                 features_N, tokens_MT, image_index_M, positions_P, Dropout(seed)
             )
             loss = mean_loss(logits_PV, targets_P, settings.label_smoothing)
-        optimizer.apply(tape.gradient(loss, variables), schedule_4)
+        # Statistics of the images are weights that no gradient reaches.
+        gradients = tape.gradient(
+            loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        optimizer.apply(gradients, schedule_4)
         return loss
 
     return step

@@ -34,6 +34,7 @@ from captioner.progress import Progress
 from captioner.text.tokens import TokenisedCaptions
 
 HISTORY_FILE = "history.csv"
+MAX_FITTED = 8192  # images that a decoder's statistics are taken from
 
 ScoreDev = Callable[[Decoder], float]
 
@@ -120,11 +121,18 @@ class _TrainingRun:
         self._dev = CaptionBatches(captions, "dev", settings.batch_size)
         precision = find_precision(settings.precision)
         self._decoder = build_decoder(spec, precision=precision, seed=settings.seed)
+        self._decoder.fit(self._sample_images(captions))
         self._judged = build_decoder(spec, seed=settings.seed)
         num_steps = settings.epochs * len(self._train)
         self._optimizer = Optimizer(self._decoder.weights, settings, num_steps)
         self._step = compile_step(self._decoder, self._optimizer, settings)
         self._dev_step = compile_loss(self._judged)
+
+    def _sample_images(self, captions: TokenisedCaptions) -> np.ndarray:
+        """Returns the features of up to MAX_FITTED training images, evenly spread."""
+        image_ids = captions.image_ids_in("train")
+        step = -(-len(image_ids) // MAX_FITTED)
+        return self._features.read(self.spec.feature_kind, image_ids[:: max(1, step)])
 
     @property
     def is_complete(self) -> bool:

@@ -140,3 +140,39 @@ def test_published_merge_equals_keras_layers(features_N):
     logits_PV = decoder.predict_words(features_N, prefix, np.arange(3, dtype=np.int32), last_P)
     expected = course([features_N, prefix]).numpy()
     np.testing.assert_allclose(tf.nn.softmax(logits_PV).numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_standardised_features_forget_scale_and_offset_of_the_training_images(kind):
+    random = np.random.default_rng(2)
+    images_NF = random.normal(size=(50, WIDTH)).astype(np.float32)
+    moved_NF = images_NF * random.uniform(0.5, 2, WIDTH).astype(np.float32) + 3
+    outputs = []
+    for vectors_NF in (images_NF, moved_NF):
+        spec = default_spec(
+            kind, V, feature_shape=(WIDTH,), normalise_features=False, standardise_features=True
+        )
+        decoder = build_decoder(spec, seed=1)
+        decoder.fit(vectors_NF)
+        outputs.append(predict(decoder, vectors_NF[:N]))
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=0.05)
+    assert "image_statistics/mean" in decoder.weights
+
+
+def test_statistics_are_taken_once_and_not_trained(tmp_path):
+    from toys import toy_task
+
+    from captioner.decoders.settings import TrainSettings
+    from captioner.decoders.storage import load_decoder
+    from captioner.decoders.training import train_decoder
+
+    vocabulary, captions, features = toy_task()
+    spec = default_spec(
+        "inject", len(vocabulary), feature_shape=(WIDTH,), units=8, standardise_features=True
+    )
+    settings = TrainSettings(epochs=1, batch_size=32, precision="float32")
+    train_decoder(spec, features, captions, settings, tmp_path, lambda decoder: 1.0)
+    vectors_NF = features.read("vector", captions.image_ids_in("train"))
+    vectors_NF *= WIDTH**0.5 / np.linalg.norm(vectors_NF, axis=1, keepdims=True)
+    mean_F = load_decoder(tmp_path).weights["image_statistics/mean"].numpy()
+    np.testing.assert_allclose(mean_F, vectors_NF.mean(axis=0), atol=1e-5)
