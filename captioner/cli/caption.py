@@ -224,6 +224,9 @@ def _load_engine(
     n_best: int,
     background: tuple[int, int, int],
 ) -> "LoadedEngine":
+    from captioner.cli.tensorflow import load_tensorflow
+
+    load_tensorflow()
     from captioner.captioning.captioner import Captioner
     from captioner.captioning.job import LoadedEngine
 

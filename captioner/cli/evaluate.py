@@ -69,11 +69,11 @@ def command(
 
 
 def _score_model(pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
+    from captioner.cli.run import bring_up_to_date
     from captioner.pipeline.plan import Selection
-    from captioner.stages.chain import run_pipeline
     from captioner.stages.evaluate import SCORES
 
-    result = run_pipeline(pipeline, artifacts=artifacts, selection=Selection(stage="evaluate"))
+    result = bring_up_to_date(pipeline, artifacts, Selection(stage="evaluate"))
     path = result.artifacts["evaluate"].folder / SCORES
     scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return scores

@@ -50,27 +50,32 @@ def command(
     Stages whose settings and inputs have not changed are not run again; an interrupted stage
     continues where it stopped.
     """
-    from captioner.cli.tensorflow import load_tensorflow
-    from captioner.stages.chain import open_runner
-
     selection = Selection(stage, first, until, force)
     loaded = Pipeline.load(pipeline, overrides, check_paths=True)
     if dry_run:
         _show_plan(loaded, artifacts, selection)
         return 0
-    runner = open_runner(loaded, artifacts)
+    result = bring_up_to_date(loaded, artifacts, selection)
+    _show_scores(result)
+    return FINISHED_WITH_FAILURES if result.num_failures else 0
+
+
+def bring_up_to_date(pipeline: Pipeline, artifacts: Path, selection: Selection) -> RunResult:
+    """Runs what is selected; what stops it is raised with the command that resumes."""
+    from captioner.cli.tensorflow import load_tensorflow
+    from captioner.stages.chain import open_runner
+
+    runner = open_runner(pipeline, artifacts)
     plan = runner.plan(selection)
     try:
         if any(step.will_run for step in plan):
             load_tensorflow()
-        result = runner.run(selection)
+        return runner.run(selection)
     except UsageError:
         raise
     except (CaptionerError, KeyboardInterrupt) as error:
         error.add_note(f"Resume with: {_resume_command()}")
         raise
-    _show_scores(result)
-    return FINISHED_WITH_FAILURES if result.num_failures else 0
 
 
 def _show_scores(result: RunResult) -> None:

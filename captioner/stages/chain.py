@@ -110,13 +110,13 @@ def open_dataset(section: DatasetSection, artifacts: Path, *, draw: bool = True)
 
 
 def describe_dataset(dataset: CaptionDataset) -> str:
-    """Returns one line of what there is, and one of what was skipped."""
+    """Returns one line of what there is, and more of what was skipped or noticed."""
     sizes = ", ".join(f"{split} {size:,}" for split, size in dataset.split_sizes().items())
     text = f"{dataset.name}: {len(dataset.images):,} images ({sizes})"
     if dataset.skips:
         reasons = [f"{count:,} x {why}" for why, count in count_reasons(dataset.skips).items()]
         text += f"\n  skipped: {'; '.join(reasons)} (listed by tokenize in skipped.jsonl)"
-    return text
+    return "\n  ".join([text, *dataset.notes])
 
 
 def _scenes_folder(section: DatasetSection, artifacts: Path) -> Path:
