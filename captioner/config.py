@@ -272,7 +272,8 @@ def _parse_value(text: str) -> Any:
 
 
 _PATH_KEYS = {
-    ("dataset", "path"): "the data set lies elsewhere, or is not there yet",
+    ("dataset", "path"): "name it with --set dataset.path=DIR; "
+    "`captioner data flickr8k --to DIR` fetches Flickr8k",
     ("dataset", "images"): "the folder of images",
     ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
     ("train", "features"): "a features.pkl",

@@ -10,6 +10,7 @@ from captioner.errors import DecoderError
 FeatureKind = Literal["vector", "grid"]
 
 VERSION = 1
+SMALLEST_VOCABULARY = 5  # the special tokens and one word
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ class DecoderSpec:
         shares = ("image_dropout", "embedding_dropout", "output_dropout")
         widths = {"vector": 1, "grid": 3}
         return [
-            (self.vocabulary_size < 5, f"vocabulary_size={self.vocabulary_size}, expected 5 up"),
+            (
+                self.vocabulary_size < SMALLEST_VOCABULARY,
+                f"vocabulary_size={self.vocabulary_size}, expected 5 up",
+            ),
             (self.units < 1, f"units={self.units}, expected 1 or more"),
             (self.embedding_size < 1, f"embedding_size={self.embedding_size}, expected 1 or more"),
             (

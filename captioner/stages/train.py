@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.datasets.records import CaptionedImage
+from captioner.decoders.registry import default_spec
+from captioner.decoders.spec import SMALLEST_VOCABULARY
 from captioner.errors import DatasetError, FeatureError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
 from captioner.stages import build, tokenize
@@ -27,7 +29,6 @@ def declare(sources: Sources) -> Stage:
     def train_decoder(run: StageRun) -> StageOutcome:
         from captioner.decoders import training
         from captioner.decoders.checkpoint import remove_checkpoint
-        from captioner.decoders.registry import default_spec
         from captioner.decoders.settings import TrainSettings
         from captioner.text.tokens import TokenisedCaptions
         from captioner.text.vocabulary import Vocabulary
@@ -65,10 +66,21 @@ def inputs(sources: Sources) -> dict[str, Any]:
         **feature_inputs(sources, LEARNT_FROM, "images"),
         **sources.section("tokenize"),
         "captions": sources.captions(LEARNT_FROM),
-        **sources.section("decoder"),
+        **decoder_inputs(sources),
         **sources.section("train", without=["features"]),
         **library_inputs("keras", "tensorflow"),
     }
+
+
+def decoder_inputs(sources: Sources) -> dict[str, Any]:
+    """Returns the decoder's description, with the defaults of its kind filled in.
+
+    A default that changes with a new version of captioner changes the fingerprint as well.
+    """
+    section = sources.settings.decoder
+    spec = default_spec(section.kind, SMALLEST_VOCABULARY, **section.chosen())
+    derived = ("vocabulary_size", "feature_shape")  # follow from inputs that are named already
+    return {f"decoder.{k}": v for k, v in spec.to_json().items() if k not in derived}
 
 
 def feature_inputs(sources: Sources, splits: Sequence[str], name: str) -> dict[str, Any]:

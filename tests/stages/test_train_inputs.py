@@ -1,0 +1,70 @@
+"""What decides a trained decoder, and what does not."""
+
+from pathlib import Path
+
+import pytest
+
+from captioner.config import Pipeline
+from captioner.datasets.records import CaptionDataset, CaptionedImage
+from captioner.decoders.spec import DecoderSpec
+from captioner.pipeline.digests import DigestCache
+from captioner.stages import evaluate, train
+from captioner.stages.sources import Sources
+
+
+@pytest.fixture
+def inputs_of(tmp_path):
+    images = []
+    for split in ("train", "dev", "test"):
+        path = tmp_path / f"{split}.jpg"
+        path.write_text(split)
+        images.append(CaptionedImage(split, path, ("a dog", "one dog"), split))
+
+    def compute(*overrides, captions=None, declare=train.declare):
+        settings = Pipeline.load("quickstart", overrides).settings
+        changed = [
+            CaptionedImage(
+                i.image_id, i.path, (captions or {}).get(i.image_id, i.captions), i.split
+            )
+            for i in images
+        ]
+        dataset = CaptionDataset("toy", tuple(changed))
+        return declare(Sources(settings, dataset, DigestCache(tmp_path / "digests"))).inputs
+
+    return compute
+
+
+def test_defaults_of_the_decoder_are_part_of_the_fingerprint(inputs_of):
+    """A default that a new version changes must not find the artifact of the old one."""
+    inputs = inputs_of("decoder.kind=merge")
+    assert inputs["decoder.tied_embeddings"] is False
+    assert inputs["decoder.image_activation"] == DecoderSpec.image_activation
+    assert None not in [value for name, value in inputs.items() if name.startswith("decoder.")]
+
+
+def test_captions_of_the_test_split_do_not_decide_the_decoder(inputs_of):
+    other = {"test": ("something else",)}
+    assert inputs_of() == inputs_of(captions=other)
+    declare = evaluate.declare
+    assert inputs_of(declare=declare) != inputs_of(captions=other, declare=declare)
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_captions_of_train_and_dev_do(inputs_of, split):
+    assert inputs_of() != inputs_of(captions={split: ("something else",)})
+
+
+@pytest.mark.parametrize(
+    "override", ["extract.batch_size=3", "extract.workers=1", "evaluate.beam=1"]
+)
+def test_what_cannot_change_the_weights_stays_out(inputs_of, override):
+    assert inputs_of() == inputs_of(override)
+
+
+def test_features_made_elsewhere_stand_for_encoder_and_photographs(inputs_of, tmp_path):
+    pickle = Path(tmp_path / "features.pkl")
+    pickle.write_bytes(b"one")
+    inputs = inputs_of(f"train.features={pickle}")
+    assert not any(name.startswith(("backbone", "extract", "images")) for name in inputs)
+    pickle.write_bytes(b"another")
+    assert inputs_of(f"train.features={pickle}") != inputs
