@@ -19,6 +19,7 @@ COMMANDS = {
     "status": "Say which stages are up to date and, if not, why.",
     "evaluate": "Score a model, or captions made by anything.",
     "data": "Download a data set, or unpack one that you have.",
+    "export": "Pack a trained model into a folder of its own.",
     "clean": "Remove artifacts that no pipeline points to.",
 }
 EPILOG = """

@@ -1,0 +1,44 @@
+"""A trained model packed into a folder of its own, small enough to ship.
+
+`captioner/pretrained/` is made in this way, and a later, better model replaces it in this way.
+"""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from captioner.captioning.model_folder import BACKBONE, SEARCH, VOCABULARY, ModelFolder
+from captioner.decoders.storage import load_decoder, save_decoder
+from captioner.decoding.settings import SearchSettings
+from captioner.errors import UsageError
+from captioner.files import write_json
+
+RECORDED = ("num_beams", "max_length", "length_exponent")
+
+
+def export_model(model: ModelFolder, folder: Path, search: SearchSettings) -> Path:
+    """Copies a model, its weights at half precision and its best search recorded.
+
+    Args:
+        model: what to pack.
+        folder: where it goes; made if it is missing, and refused if it holds another model.
+        search: how captions are best searched for with this model.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        UsageError: `folder` holds a model already.
+        DecoderError: the model is damaged.
+    """
+    if (folder / VOCABULARY).exists():
+        raise UsageError(f"{folder} holds a model already. Remove it, or name another folder.")
+    decoder, backbone = load_decoder(model.path), model.read_json(BACKBONE)
+    model.backbone()  # says what is wrong with a record that nobody could use
+    folder.mkdir(parents=True, exist_ok=True)
+    save_decoder(folder, decoder, dtype="float16")
+    write_json(folder / BACKBONE, backbone)
+    recorded = dataclasses.asdict(search)
+    write_json(folder / SEARCH, {key: recorded[key] for key in RECORDED})
+    shutil.copyfile(model.path / VOCABULARY, folder / VOCABULARY)
+    return folder
