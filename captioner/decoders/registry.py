@@ -1,11 +1,11 @@
 """The kinds of decoder, by name. Reading this module loads no TensorFlow; building does."""
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from captioner.decoders.spec import DecoderSpec
 from captioner.errors import DecoderError
+from captioner.names import nearest
 
 if TYPE_CHECKING:
     from captioner.decoders.decoder import Decoder
@@ -53,8 +53,8 @@ def build_decoder(
 
 def _find_kind(kind: str) -> tuple[str, str, dict[str, Any]]:
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         known = ", ".join(sorted(KINDS))
-        raise DecoderError(f"Decoder kind {kind!r} is unknown. Known: {known}.{hint}")
+        raise DecoderError(
+            f"Decoder kind {kind!r} is unknown. Known: {known}.{nearest(kind, KINDS)}"
+        )
     return KINDS[kind]

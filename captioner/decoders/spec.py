@@ -1,11 +1,11 @@
 """What a decoder is, apart from its weights: everything needed to rebuild it."""
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from captioner.errors import DecoderError
+from captioner.names import nearest
 
 FeatureKind = Literal["vector", "grid"]
 
@@ -113,6 +113,5 @@ def _check_keys(values: dict[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(DecoderSpec)]
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = nearest(key, known)
             raise DecoderError(f"The decoder description has an unknown key {key!r}.{hint}")
