@@ -38,7 +38,7 @@ def run(folder: str, tables: str) -> None:
     job = CaptionJob(
         Listing([folder], recursive=True), outputs(Path(tables)), lambda: loaded(SlowEngine())
     )
-    print(job.run().num_resumed)
+    print(job.run().num_resumed, flush=True)
 
 
 if __name__ == "__main__":
