@@ -395,6 +395,8 @@ def test_interrupting_says_how_to_resume(drawn, tmp_path):
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        # a test run started in the background ignores interrupts, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     lines = iter(process.stderr.readline, "")
     next(line for line in lines if line.startswith("build     not yet run"))
