@@ -23,7 +23,22 @@ from captioner.names import nearest
 DatasetFormat = Literal[
     "scenes", "flickr8k", "flickr30k", "kaggle", "coco", "karpathy", "table", "sidecar"
 ]
-BackboneName = Literal["vgg16", "vgg19", "efficientnet_lite0"]
+BackboneName = Literal[
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+    "vgg16_small",
+    "alexnet",
+    "alexnet_tower",
+    "alexnet_bn",
+    "lenet",
+    "lenet_relu",
+    "lenet_relu3",
+]
 FeatureKind = Literal["vector", "grid"]
 Precision = Literal["auto", "float32", "bfloat16"]
 SplitName = Literal["train", "dev", "test"]

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from captioner.backbones.spec import Size
+
 BATCH_NORM_EPSILON = 1e-3
 STEM_FILTERS = 32
 HEAD_FILTERS = 1280
@@ -56,25 +58,28 @@ SCALES = {
 }
 
 
-def build(name: str, num_classes: int = 1000) -> keras.Model:
+def build(name: str, num_classes: int = 1000, input_size: Size | None = None) -> keras.Model:
     """Builds an EfficientNet-Lite with fresh weights.
 
     Args:
         name: a key of `SCALES`.
         num_classes: width of `predictions`.
+        input_size: height and width of the images, in pixels; None for the published size.
 
     Returns:
-        A model from (B, S, S, 3) images, RGB, (x - 127) / 128, to class probabilities (B, 1000).
+        A model from (B, H, W, 3) images, RGB, (x - 127) / 128, to class probabilities
+        (B, num_classes).
         `top_activation` is the grid, `avg_pool` the vector of 1280.
     """
     scale = SCALES[name]
-    images = keras.Input((scale.image_size, scale.image_size, 3), name="images")
+    size = (scale.image_size, scale.image_size) if input_size is None else input_size
+    images = keras.Input((*size, 3), name="images")
     x = _convolve(images, STEM_FILTERS, 3, stride=2, name="stem")
     for block_name, stage, filters, stride in _list_blocks(scale):
         x = _inverted_residual(x, stage._replace(filters=filters, stride=stride), block_name)
     x = _convolve(x, HEAD_FILTERS, 1, name="top")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    x = layers.Dense(num_classes, activation="softmax", name="predictions")(x)
+    x = layers.Dense(num_classes, activation="softmax", dtype="float32", name="predictions")(x)
     return keras.Model(images, x, name=name)
 
 

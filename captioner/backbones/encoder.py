@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.backbones.preprocessing import preprocess
-from captioner.backbones.registry import BackboneSpec, Preprocessing, find_spec
+from captioner.backbones.registry import find_spec
+from captioner.backbones.spec import BackboneSpec, Preprocessing
+from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.errors import BackboneError, UsageError
 from captioner.processor import has_bfloat16
@@ -52,6 +54,10 @@ class Encoder:
         model = keras.Model(
             network.inputs, [network.get_layer(layers[kind]).output for kind in self.outputs]
         )
+        self._shapes = {
+            kind: tuple(output.shape[1:])
+            for kind, output in zip(self.outputs, model.outputs, strict=True)
+        }
         image = (batch_size, spec.rule.height, spec.rule.width, 3)
 
         @tf.function(input_signature=[tf.TensorSpec(image, tf.uint8)])
@@ -64,7 +70,7 @@ class Encoder:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """What it gives for an image: "vector" -> (F,), "grid" -> (H, W, C)."""
-        return {kind: self.spec.shapes[kind] for kind in self.outputs}
+        return dict(self._shapes)
 
     def encode(self, images_BHWC: np.ndarray) -> dict[str, np.ndarray]:
         """Computes the features of any number of images.
@@ -126,7 +132,7 @@ def load_encoder(
         encoder = load_encoder("efficientnet_lite0", outputs=("vector", "grid"))
         vector_1F = encoder.encode(load_image("beach.jpg", encoder.spec.rule)[None])["vector"]
     """
-    spec = find_spec(name)
+    spec = fit_spec(find_spec(name), weights)
     origin = resolve_weights(spec, weights, seed)
     network = build_network(spec, choose_precision(spec, precision))
     load_weights(network, spec, origin)

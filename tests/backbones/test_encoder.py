@@ -12,13 +12,8 @@ from captioner.backbones import description
 from captioner.backbones.description import check_network, describe_backbone
 from captioner.backbones.encoder import build_network, choose_precision, load_encoder
 from captioner.backbones.preprocessing import preprocess
-from captioner.backbones.registry import (
-    BACKBONE_NAMES,
-    DownloadedWeights,
-    PipWeights,
-    find_spec,
-    list_specs,
-)
+from captioner.backbones.registry import BACKBONE_NAMES, find_spec
+from captioner.backbones.spec import DownloadedWeights, PipWeights
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.config import BackboneName
 from captioner.errors import BackboneError, UsageError, WeightsError
@@ -188,7 +183,6 @@ def test_where_imagenet_weights_would_come_from_is_known_without_a_download(tmp_
     origin = resolve_weights(find_spec("vgg16"), "imagenet")
     assert not origin.is_here
     assert origin.digest == "md5:64373286793e3c8b2b4e3219cbf3544b"
-    assert all(resolve_weights(spec, "imagenet").digest for spec in list_specs())
 
 
 @pytest.fixture
@@ -262,7 +256,7 @@ def test_wrong_means_or_channel_order_are_caught(monkeypatch):
     from captioner.backbones import preprocessing
 
     monkeypatch.setitem(
-        preprocessing.RECIPES, "caffe", (False, preprocessing.CAFFE_MEAN_BGR, (1.0, 1.0, 1.0))
+        preprocessing.RECIPES, "caffe", preprocessing.RECIPES["caffe"]._replace(channels="RGB")
     )
     assert not description._check_preprocessing("caffe").passed
     assert description._check_preprocessing("lite").passed

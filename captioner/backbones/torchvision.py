@@ -1,7 +1,7 @@
-"""torchvision's VGG weights under the names and in the axis order of `keras.applications`.
+"""torchvision's AlexNet and VGG weights under our names and in the axis order of Keras.
 
 In torchvision, `features.N` are the convolutions, in between ReLUs and poolings that have numbers
-but no weights, and `classifier.0`, `.3` and `.6` are fc1, fc2 and predictions.
+but no weights, and `classifier.N` the dense layers, in between ReLUs and dropout.
 """
 
 import math
@@ -10,26 +10,29 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-DENSE_NAMES = {"classifier.0": "fc1", "classifier.3": "fc2", "classifier.6": "predictions"}
 PARAMETERS = {"weight": "kernel", "bias": "bias"}
 _CONVOLUTION = re.compile(r"features\.(\d{1,4})\.weight")
 
 
-def vgg_from_torchvision(
-    tensors: Mapping[str, np.ndarray], conv_names: Sequence[str]
+def convert_torchvision(
+    tensors: Mapping[str, np.ndarray],
+    conv_names: Sequence[str],
+    dense_modules: Mapping[str, str],
 ) -> dict[str, np.ndarray]:
-    """Renames and transposes a state dict of `torchvision.models.vgg16` and its kin.
+    """Renames and transposes a state dict of `torchvision.models.vgg16` or `alexnet`.
 
     Args:
         tensors: `features.0.weight` (out, in, H, W), `classifier.0.weight` (out, in), ...
         conv_names: of the network's convolutions, from input to output.
+        dense_modules: torchvision's modules -> our dense layers, fc1, fc2 and predictions.
 
     Returns:
         `block1_conv1/kernel` (H, W, in, out), `fc1/kernel` (in, out), `fc1/bias` (out,), ... What
         the network does not know (the batch normalisation of vgg16_bn) keeps its name, so that it
         can be reported.
     """
-    layers = dict(zip(_list_convolutions(tensors), conv_names, strict=False)) | DENSE_NAMES
+    layers = dict(zip(_list_convolutions(tensors), conv_names, strict=False))
+    layers |= dense_modules
     grid_channels = _count_grid_channels(tensors)
     converted = {}
     for key, tensor in tensors.items():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from captioner.backbones.torch_checkpoint import read_torch_checkpoint
-from captioner.backbones.torchvision_vgg import vgg_from_torchvision
+from captioner.backbones.torchvision import convert_torchvision
+from captioner.backbones.vgg import DENSE_MODULES
 
 GOLDEN = Path(__file__).parent / "golden"
 CONV_NAMES = ("block1_conv1", "block2_conv1")
@@ -39,20 +40,22 @@ def apply_small_vgg(images_BHWC: np.ndarray, arrays: dict[str, np.ndarray]) -> n
 
 def test_computes_what_pytorch_computes(tensors):
     with np.load(GOLDEN / "small_vgg.npz") as golden:
-        logits = apply_small_vgg(golden["images_BHWC"], vgg_from_torchvision(tensors, CONV_NAMES))
+        logits = apply_small_vgg(
+            golden["images_BHWC"], convert_torchvision(tensors, CONV_NAMES, DENSE_MODULES)
+        )
         np.testing.assert_allclose(logits, golden["logits"], atol=1e-6)
 
 
 def test_names_are_those_of_keras_applications(tensors):
     layers = [*CONV_NAMES, "fc1", "fc2", "predictions"]
     expected = [f"{layer}/{weight}" for layer in layers for weight in ("kernel", "bias")]
-    assert sorted(vgg_from_torchvision(tensors, CONV_NAMES)) == sorted(expected)
+    assert sorted(convert_torchvision(tensors, CONV_NAMES, DENSE_MODULES)) == sorted(expected)
 
 
 def test_convolutions_go_by_number_not_by_order_in_the_file(tensors):
     backwards = dict(reversed(tensors.items()))
-    expected = vgg_from_torchvision(tensors, CONV_NAMES)
-    for name, array in vgg_from_torchvision(backwards, CONV_NAMES).items():
+    expected = convert_torchvision(tensors, CONV_NAMES, DENSE_MODULES)
+    for name, array in convert_torchvision(backwards, CONV_NAMES, DENSE_MODULES).items():
         np.testing.assert_array_equal(array, expected[name])
 
 
@@ -63,17 +66,17 @@ def test_fc1_reads_the_grid_position_by_position():
         "features.0.weight": np.zeros((512, 3, 3, 3), "float32"),
         "classifier.0.weight": kernel_CHW.reshape(1, -1),
     }
-    kernel = vgg_from_torchvision(tensors, ["block1_conv1"])["fc1/kernel"]
+    kernel = convert_torchvision(tensors, ["block1_conv1"], DENSE_MODULES)["fc1/kernel"]
     np.testing.assert_array_equal(kernel.reshape(7, 7, 512), kernel_CHW.transpose(1, 2, 0))
 
 
 def test_what_the_network_does_not_know_keeps_its_name(tensors):
     more = tensors | {"features.1.weight": np.ones(4), "features.1.running_mean": np.zeros(4)}
-    converted = vgg_from_torchvision(more, CONV_NAMES)
+    converted = convert_torchvision(more, CONV_NAMES, DENSE_MODULES)
     assert {"features.1.weight", "features.1.running_mean", "fc1/kernel"} <= set(converted)
-    assert "features.3.weight" in vgg_from_torchvision(more, CONV_NAMES[:1])
+    assert "features.3.weight" in convert_torchvision(more, CONV_NAMES[:1], DENSE_MODULES)
 
 
 def test_without_any_known_tensor_nothing_changes():
     tensors = {"stem.weight": np.zeros((4, 3, 3, 3))}
-    assert list(vgg_from_torchvision(tensors, CONV_NAMES)) == ["stem.weight"]
+    assert list(convert_torchvision(tensors, CONV_NAMES, DENSE_MODULES)) == ["stem.weight"]
