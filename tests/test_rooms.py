@@ -14,7 +14,7 @@ FLOORS = [
     {"config", "config_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images"},
-    {"stages", "captioning", "report"},
+    {"stages", "captioning", "report", "serving"},
     {"cli"},
 ]
 # rooms of one floor that may know each other, because one is made of the other
@@ -28,6 +28,8 @@ NEIGHBOURS = {
     ("decoders", "text"),
     ("metrics", "text"),
     ("captioning", "stages"),
+    ("serving", "captioning"),
+    ("serving", "report"),
 }
 ENTRANCES = {"__init__", "__main__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

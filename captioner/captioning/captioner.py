@@ -8,7 +8,7 @@ Dimension key: B images of a batch, H and W sides of the encoder's input.
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -21,11 +21,11 @@ from captioner.captioning.caption import Caption, ImageResult
 from captioner.captioning.engine import CaptionEngine, choose_search
 from captioner.captioning.folders import ListedImage, list_folder
 from captioner.captioning.model_folder import VOCABULARY, ModelFolder, find_model
-from captioner.captioning.stream import LoadImage, caption_stream
+from captioner.captioning.stream import caption_stream
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
 from captioner.features.sources import count_workers
-from captioner.images import WHITE, Colour, ResizeRule, load_image
+from captioner.images import WHITE, Colour, ResizeRule, Source, load_image
 
 Picture = str | Path | bytes | PIL.Image.Image | np.ndarray
 
@@ -215,8 +215,8 @@ class Captioner:
             )
         return self._engines[settings]
 
-    def loader(self, background: Colour = WHITE) -> LoadImage:
-        """Returns what reads an image file as the encoder wants it, uint8 (H, W, 3)."""
+    def loader(self, background: Colour = WHITE) -> Callable[[Source], np.ndarray]:
+        """Returns what reads an image, or its file, as the encoder wants it: uint8 (H, W, 3)."""
         rule: ResizeRule = self._encoder.spec.rule
         return functools.partial(load_image, rule=rule, background=background)
 

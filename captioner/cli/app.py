@@ -15,6 +15,7 @@ from captioner.names import nearest
 COMMANDS = {
     "run": "Run a pipeline: build, extract, tokenize, train, evaluate.",
     "caption": "Caption photographs: files, folders, whole archives.",
+    "serve": "Caption photographs on a web page, or through a JSON API.",
     "models": "List encoders and trained models, and whether they are here.",
     "status": "Say which stages are up to date and, if not, why.",
     "evaluate": "Score a model, or captions made by anything.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from captioner.captioning.existing import CaptionText, Existing
-from captioner.cli.options import artifacts_option
+from captioner.cli.options import artifacts_option, parse_colour
 from captioner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _make_job(listing: "Listing", outputs: "Outputs", wishes: Wishes) -> "Captio
 
     model = find_model(wishes.model, wishes.artifacts)
     search = choose_search(model.search(), beam=wishes.beam, n_best=wishes.n_best)
-    background = _parse_colour(wishes.background)
+    background = parse_colour(wishes.background)
     single = listing.single_image()
     batch_size = wishes.batch_size if single is None else 1
     return CaptionJob(
@@ -232,19 +232,6 @@ def _load_engine(
 
     captioner = Captioner(model, batch_size=batch_size)
     return LoadedEngine(captioner.engine(beam=beam, n_best=n_best), captioner.loader(background))
-
-
-def _parse_colour(text: str) -> tuple[int, int, int]:
-    from PIL import ImageColor
-
-    try:
-        red, green, blue, *_ = ImageColor.getrgb(text)
-    except ValueError:
-        raise UsageError(
-            f"--background takes a colour such as white, #ffeedd or rgb(255,238,221). "
-            f"Received: {text!r}"
-        ) from None
-    return red, green, blue
 
 
 class _Shower:

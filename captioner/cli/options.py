@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from captioner.errors import UsageError
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 pipeline_argument: Decorator = click.argument("pipeline", default="quickstart")
@@ -25,3 +27,21 @@ artifacts_option: Decorator = click.option(
     envvar="CAPTIONER_ARTIFACTS",
     help="Where results are kept.",
 )
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """Returns the colour that `--background` names, as red, green and blue from 0 to 255.
+
+    Raises:
+        UsageError: it is no colour.
+    """
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *_ = ImageColor.getrgb(text)
+    except ValueError:
+        raise UsageError(
+            f"--background takes a colour such as white, #ffeedd or rgb(255,238,221). "
+            f"Received: {text!r}"
+        ) from None
+    return red, green, blue

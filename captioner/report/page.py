@@ -63,7 +63,7 @@ def write_policy(sources: Sequence[str], *, is_served: bool = False) -> str:
         "img-src": "data: blob: 'self'" if is_served else "data:",
         "connect-src": "'self'" if is_served else "'none'",
         "base-uri": "'none'",
-        "form-action": "'none'",
+        "form-action": "'self'" if is_served else "'none'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
