@@ -8,6 +8,7 @@ nearest known name.
 """
 
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from os.path import exists
@@ -190,12 +191,20 @@ class Pipeline:
         name: under which results are shown in the artifacts folder.
         settings: the validated sections.
         source: the file it was read from, if any.
+        overrides: the `section.key=value` that were put over the file's settings.
     """
 
-    def __init__(self, name: str, settings: Settings, source: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        source: Path | None = None,
+        overrides: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.settings = settings
         self.source = source
+        self.overrides = tuple(overrides)
 
     @classmethod
     def load(
@@ -232,7 +241,16 @@ class Pipeline:
             faults += _path_faults(raw)
         if faults or settings is None:
             raise ConfigError(_faults_text(path, faults))
-        return cls(path.stem, settings, path)
+        return cls(path.stem, settings, path, overrides)
+
+    def command(self) -> str | None:
+        """Returns the command line that runs this pipeline; None if it was made in Python."""
+        if self.source is None:
+            return None
+        is_shipped = self.source.parent == _shipped_folder()
+        name = self.name if is_shipped else os.fspath(self.source)
+        settings = [word for override in self.overrides for word in ("--set", override)]
+        return shlex.join(["captioner", "run", name, *settings])
 
 
 def list_pipelines() -> list[Path]:

@@ -28,6 +28,7 @@ NEIGHBOURS = {
     ("decoders", "text"),
     ("metrics", "text"),
     ("captioning", "stages"),
+    ("stages", "report"),
     ("serving", "captioning"),
     ("serving", "report"),
 }

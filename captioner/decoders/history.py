@@ -9,6 +9,8 @@ from typing import Any
 
 from captioner.files import replace_file
 
+HISTORY_FILE = "history.csv"
+
 
 @dataclass(frozen=True)
 class EpochRow:
@@ -44,3 +46,28 @@ def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(row.to_json() for row in rows)
+
+
+def read_history(path: Path) -> list[EpochRow]:
+    """Reads what `write_history` wrote.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        return [_parse_row(row) for row in csv.DictReader(file)]
+
+
+def _parse_row(row: dict[str, str]) -> EpochRow:
+    try:
+        return EpochRow(
+            epoch=int(row["epoch"]),
+            loss=float(row["loss"]),
+            dev_loss=float(row["dev_loss"]),
+            dev_score=float(row["dev_score"]),
+            is_best=row["is_best"] == "True",
+            seconds=float(row["seconds"]),
+            words_per_second=float(row["words_per_second"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{row} is no epoch of a training") from error

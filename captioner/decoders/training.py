@@ -19,7 +19,7 @@ import numpy as np
 from captioner.decoders.batches import Batch, CaptionBatches
 from captioner.decoders.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from captioner.decoders.decoder import Decoder
-from captioner.decoders.history import EpochRow, write_history
+from captioner.decoders.history import HISTORY_FILE, EpochRow, write_history
 from captioner.decoders.optimizer import Optimizer
 from captioner.decoders.precision import find_precision
 from captioner.decoders.registry import build_decoder
@@ -33,7 +33,6 @@ from captioner.files import write_json
 from captioner.progress import Progress
 from captioner.text.tokens import TokenisedCaptions
 
-HISTORY_FILE = "history.csv"
 MAX_FITTED = 8192  # images that a decoder's statistics are taken from
 
 ScoreDev = Callable[[Decoder], float]

@@ -140,13 +140,14 @@ def _facts(outcome: StageOutcome, seconds: float) -> dict[str, Any]:
         "num_failures": outcome.num_failures,
         "seconds": round(seconds, 3),
         "peak_memory_bytes": _peak_memory_bytes(),
-        "versions": {"python": platform.python_version(), **_package_versions()},
+        "versions": recorded_versions(),
         "created": datetime.now(UTC).isoformat(),
     }
 
 
-def _package_versions() -> dict[str, str]:
-    versions = {}
+def recorded_versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that decide results."""
+    versions = {"python": platform.python_version()}
     for package in RECORDED_PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from captioner import __version__
+from captioner.report.wording import FILTERS
 
 STYLE = "style.css"
 
@@ -70,13 +71,15 @@ def write_policy(sources: Sequence[str], *, is_served: bool = False) -> str:
 
 @functools.cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("captioner.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= FILTERS
+    return environment
 
 
 @functools.cache

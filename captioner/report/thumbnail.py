@@ -75,6 +75,6 @@ def _shrink(image: Image.Image, quality: Quality) -> Thumbnail:
     small = image.copy()
     small.thumbnail((quality.side, quality.side), Image.Resampling.LANCZOS)
     content = io.BytesIO()
-    small.save(content, "JPEG", quality=quality.jpeg, optimize=True, progressive=True)
+    small.save(content, "JPEG", quality=quality.jpeg, optimize=True)
     encoded = base64.b64encode(content.getvalue()).decode()
     return Thumbnail(f"data:image/jpeg;base64,{encoded}", *small.size)

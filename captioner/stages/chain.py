@@ -72,7 +72,8 @@ def open_runner(
     """
     digests = DigestCache(artifacts / DIGESTS)
     dataset = open_dataset(pipeline.settings.dataset, artifacts, draw=draw)
-    stages = declare_stages(Sources(pipeline.settings, dataset, digests))
+    sources = Sources(pipeline.settings, dataset, digests, pipeline.name, pipeline.command())
+    stages = declare_stages(sources)
     digests.save()
     if say is not None or draw:
         (say if say is not None else _say_on_stderr)(describe_dataset(dataset))

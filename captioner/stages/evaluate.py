@@ -1,14 +1,17 @@
 """Stage `evaluate`: a trained decoder's captions of one split, scored beside the baselines."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captioner.datasets.records import CaptionDataset, CaptionedImage
-from captioner.errors import DatasetError, FeatureError
-from captioner.files import replace_file, write_json
+from captioner.errors import DatasetError, FeatureError, ScoreError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
+from captioner.report.background import describe_background
+from captioner.report.evaluation import CAPTIONS as CAPTIONS
+from captioner.report.evaluation import REPORT, ScoredImage, write_evaluation
+from captioner.report.evaluation import SCORES as SCORES
 from captioner.stages import tokenize, train
 from captioner.stages.sources import Sources
 
@@ -19,8 +22,7 @@ if TYPE_CHECKING:
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
-SCHEMA = 1
-CAPTIONS, SCORES = "captions.jsonl", "scores.json"
+SCHEMA = 2
 
 
 def declare(sources: Sources) -> Stage:
@@ -28,14 +30,22 @@ def declare(sources: Sources) -> Stage:
     split = sources.settings.evaluate.split
 
     def evaluate(run: StageRun) -> StageOutcome:
+        from captioner.report.evaluation_page import write_report
+
+        started = time.monotonic()
         features = train.open_features(sources, run)
         images = train.with_features(split_images(sources.dataset, split), features)
         if not images:
             raise FeatureError(f"None of the images of split '{split}' has features to caption.")
         captions = generate_captions(sources, run, images, features)
         report = score(sources, images, captions, features)
-        write_captions(run.folder / CAPTIONS, images, captions)
-        write_json(run.folder / SCORES, report.to_json())
+        write_evaluation(
+            run.folder,
+            list_scored(images, captions, report),
+            report.to_json(),
+            tell_background(sources, run, time.monotonic() - started),
+        )
+        write_report(run.folder, run.folder / REPORT)
         return StageOutcome(str(report.scores))
 
     inputs = {
@@ -122,19 +132,42 @@ def score(
     )
 
 
-def write_captions(path: Path, images: Sequence[CaptionedImage], captions: "Captions") -> None:
-    """Writes each image's captions and references, a JSON object a line."""
-    with replace_file(path, "w", newline="\n") as file:
-        for image in images:
-            best, *others = captions[image.image_id]
-            record = {
-                "image_id": image.image_id,
-                "caption": " ".join(best.words),
-                "log_prob": round(best.log_prob, 4),
-                "others": [
-                    {"caption": " ".join(other.words), "log_prob": round(other.log_prob, 4)}
-                    for other in others
-                ],
-                "references": list(image.captions),
-            }
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+def list_scored(
+    images: Sequence[CaptionedImage], captions: "Captions", report: "EvaluationReport"
+) -> list[ScoredImage]:
+    """Returns each image with its captions and the CIDEr of the best of them."""
+    per_image = report.scores.per_image
+    if per_image is None or per_image.cider is None:
+        raise ScoreError("The captions were scored as a whole only, not image by image.")
+    ciders = dict(zip(per_image.image_ids, per_image.cider.tolist(), strict=True))
+    return [
+        _list_captions(image, captions[image.image_id], ciders[image.image_id]) for image in images
+    ]
+
+
+def _list_captions(
+    image: CaptionedImage, captions: "Sequence[GeneratedCaption]", cider: float
+) -> ScoredImage:
+    best, *others = captions
+    return ScoredImage(
+        image_id=image.image_id,
+        path=image.path,
+        caption=" ".join(best.words),
+        log_prob=best.log_prob,
+        others=tuple((" ".join(other.words), other.log_prob) for other in others),
+        references=image.captions,
+        cider=cider,
+    )
+
+
+def tell_background(sources: Sources, run: StageRun, seconds: float) -> dict[str, Any]:
+    """Returns what the report tells beside captions and scores."""
+    statistics = (run.needs["tokenize"] / tokenize.STATISTICS).read_text(encoding="utf-8")
+    return describe_background(
+        sources.name,
+        sources.command,
+        sources.settings.model_dump(mode="json"),
+        run.needs,
+        json.loads(statistics)["vocabulary"],
+        seconds,
+    )

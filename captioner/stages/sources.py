@@ -36,11 +36,15 @@ class Sources:
         settings: the validated pipeline file.
         dataset: the images and captions that it names.
         digests: content digests of files.
+        name: what the pipeline is called; like the command it is told, and decides nothing.
+        command: the command line that runs the pipeline, if there is one.
     """
 
     settings: Settings
     dataset: CaptionDataset
     digests: DigestCache
+    name: str = ""
+    command: str | None = None
 
     @cached_property
     def spec(self) -> BackboneSpec:
