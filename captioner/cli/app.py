@@ -19,6 +19,7 @@ COMMANDS = {
     "models": "List encoders and trained models, and whether they are here.",
     "status": "Say which stages are up to date and, if not, why.",
     "evaluate": "Score a model, or captions made by anything.",
+    "report": "Make an evaluation's report again: one HTML file.",
     "compare": "Set evaluated systems side by side: settings, scores, captions.",
     "data": "Download a data set, or unpack one that you have.",
     "export": "Pack a trained model into a folder of its own.",
