@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from captioner.backbones.encoder import Encoder, build_network
+from captioner.backbones.encoder import Encoder, build_network, find_output
 from captioner.backbones.preprocessing import RECIPES, preprocess
 from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec, Preprocessing
@@ -93,8 +93,11 @@ def describe_backbone(name: str, *, weights: str = "imagenet", seed: int = 0) ->
         "resize": spec.rule.describe(),
         "preprocessing": _describe_recipe(origin.preprocessing),
         "outputs": {
-            kind: {"layer": layer, "shape": list(network.get_layer(layer).output.shape[1:])}
-            for kind, layer in (("vector", spec.vector_layer), ("grid", spec.grid_layer))
+            "vector": {"layer": spec.vector_layer, "shape": [spec.vector_width]},
+            "grid": {
+                "layer": spec.grid_layer,
+                "shape": list(find_output(network, spec.grid_layer).shape[1:]),
+            },
         },
         "checks": [check.to_json() for check in checks],
         "layers": [_describe_layer(layer) for layer in network.layers],

@@ -51,9 +51,10 @@ class Encoder:
             raise UsageError(
                 f"An encoder gives {' or '.join(layers)} or both. Received: {list(outputs)}"
             )
-        model = keras.Model(
-            network.inputs, [network.get_layer(layers[kind]).output for kind in self.outputs]
-        )
+        features = {kind: find_output(network, layers[kind]) for kind in self.outputs}
+        if "vector" in features and features["vector"].ndim > 2:  # a grid of 1 x 1
+            features["vector"] = keras.layers.Flatten(name="flat_vector")(features["vector"])
+        model = keras.Model(network.inputs, [features[kind] for kind in self.outputs])
         self._shapes = {
             kind: tuple(output.shape[1:])
             for kind, output in zip(self.outputs, model.outputs, strict=True)
@@ -149,6 +150,11 @@ def build_network(
         return spec.build()
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def find_output(network: keras.Model, layer: str) -> keras.KerasTensor:
+    """Returns what a layer, or a bare operation between layers, gives."""
+    return next(x.output for x in network.operations if x.name == layer)
 
 
 def choose_precision(spec: BackboneSpec, precision: Precision) -> Literal["float32", "bfloat16"]:

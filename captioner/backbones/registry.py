@@ -1,5 +1,6 @@
 """The encoders captioner knows, as data. Reading this module loads no TensorFlow."""
 
+from captioner.backbones.applications import APPLICATION_NAMES, make_spec
 from captioner.backbones.spec import BackboneSpec, DownloadedWeights, PipWeights
 from captioner.errors import UsageError
 from captioner.images import ResizeRule
@@ -143,16 +144,17 @@ _SPECS = (
     _lenet("lenet_relu", "LeNet-5 with ReLU and max pooling", 61_706),
     _lenet("lenet_relu3", "LeNet-5 with ReLU, max pooling and 3 x 3 kernels", 60_074),
 )
-BACKBONE_NAMES = tuple(spec.name for spec in _SPECS)
+_OWN_NAMES = tuple(spec.name for spec in _SPECS)
+BACKBONE_NAMES = (*_OWN_NAMES, *APPLICATION_NAMES)
 
 
 def list_specs() -> tuple[BackboneSpec, ...]:
-    """Returns all encoders, the one that always works first."""
+    """Returns the encoders that are built here, the one that always works first."""
     return _SPECS
 
 
 def find_spec(name: str) -> BackboneSpec:
-    """Returns an encoder's specification.
+    """Returns the specification of an encoder of ours, or of a `keras.applications` network.
 
     Raises:
         UsageError: there is none of that name; the message lists those there are.
@@ -160,7 +162,11 @@ def find_spec(name: str) -> BackboneSpec:
     for spec in _SPECS:
         if spec.name == name:
             return spec
+    application = make_spec(name)
+    if application is not None:
+        return application
     raise UsageError(
-        f"The encoder '{name}' is unknown. Known: {', '.join(sorted(BACKBONE_NAMES))}."
+        f"The encoder '{name}' is unknown. Known: {', '.join(sorted(_OWN_NAMES))}; and the "
+        f"networks of keras.applications: {', '.join(sorted(APPLICATION_NAMES))}."
         f"{nearest(name, BACKBONE_NAMES)}"
     )

@@ -48,6 +48,17 @@ class DownloadedWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationWeights:
+    """ImageNet weights that Keras itself fetches, checks and keeps.
+
+    Args:
+        class_name: of the network in `keras.applications`.
+    """
+
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackboneSpec:
     """Everything about an encoder but its weights.
 
@@ -85,7 +96,7 @@ class BackboneSpec:
     grid_shape: tuple[int, int, int] | None
     num_parameters: int | None
     gains_from_bfloat16: bool
-    imagenet: PipWeights | DownloadedWeights | None
+    imagenet: PipWeights | DownloadedWeights | ApplicationWeights | None
     num_classes: int = 1000
     channels: int = 3
     is_rectified: bool = True

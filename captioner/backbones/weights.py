@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from captioner.backbones.imagenet import describe_absence, download, find_download, find_in_package
-from captioner.backbones.spec import BackboneSpec, DownloadedWeights, PipWeights, Preprocessing
+from captioner.backbones.spec import (
+    ApplicationWeights,
+    BackboneSpec,
+    DownloadedWeights,
+    PipWeights,
+    Preprocessing,
+)
 from captioner.backbones.trained import read_note
 from captioner.errors import WeightsError
 from captioner.files import hash_file
@@ -36,7 +42,8 @@ class WeightsOrigin:
     Args:
         source: "imagenet", "file" or "random".
         path: the file, if it is on this machine.
-        digest: "sha256:..." or "md5:..." of the file; None for random weights.
+        digest: "sha256:..." or "md5:..." of the file, or "keras.applications", which checks what
+            it fetches; None for random weights.
         seed: of random weights; None for others.
         preprocessing: what these weights were trained to see.
     """
@@ -98,6 +105,11 @@ def load_weights(
     if origin.source == "random":
         _draw_weights(model, 0 if origin.seed is None else origin.seed)
         return
+    if isinstance(spec.imagenet, ApplicationWeights):
+        from captioner.backbones import keras_applications
+
+        keras_applications.load(model, spec, origin.path, without_classifier=without_classifier)
+        return
     path = _fetch(spec, origin)
     arrays = _read_arrays(model, spec, path)
     classifier = _find_classifier(model) if without_classifier else None
@@ -122,6 +134,8 @@ def _resolve_imagenet(spec: BackboneSpec, digest: Digest) -> WeightsOrigin:
     source = spec.imagenet
     if source is None:
         raise WeightsError(describe_absence(spec))
+    if isinstance(source, ApplicationWeights):
+        return WeightsOrigin("imagenet", None, "keras.applications", None, spec.preprocessing)
     if isinstance(source, PipWeights):
         path = find_in_package(spec, source)
         return WeightsOrigin("imagenet", path, f"sha256:{digest(path)}", None, spec.preprocessing)
@@ -223,12 +237,16 @@ def _draw_weights(model: "keras.Model", seed: int) -> None:
     """Draws kernels as He et al. 2015 (arXiv:1502.01852) do, which keeps signals alive."""
     generator = np.random.default_rng(seed)
     for layer in model.layers:
+        is_depthwise_layer = type(layer).__name__ == "DepthwiseConv2D"
         for variable in layer.weights:
             if "kernel" in variable.name:
-                variable.assign(_draw_kernel(generator, tuple(variable.shape), layer.name))
+                is_depthwise = is_depthwise_layer or variable.name == "depthwise_kernel"
+                variable.assign(_draw_kernel(generator, tuple(variable.shape), is_depthwise))
 
 
-def _draw_kernel(generator: np.random.Generator, shape: tuple[int, ...], layer: str) -> np.ndarray:
-    inputs = shape[:2] if layer.endswith("dwconv") else shape[:-1]
+def _draw_kernel(
+    generator: np.random.Generator, shape: tuple[int, ...], is_depthwise: bool
+) -> np.ndarray:
+    inputs = shape[:2] if is_depthwise else shape[:-1]
     values = generator.standard_normal(shape, dtype=np.float32)
     return values * np.float32(np.sqrt(2.0 / np.prod(inputs)))

