@@ -17,6 +17,7 @@ COMMANDS = {
     "caption": "Caption photographs: files, folders, whole archives.",
     "serve": "Caption photographs on a web page, or through a JSON API.",
     "models": "List encoders and trained models, and whether they are here.",
+    "layers": "Show a network layer by layer.",
     "status": "Say which stages are up to date and, if not, why.",
     "evaluate": "Score a model, or captions made by anything.",
     "report": "Make an evaluation's report again: one HTML file.",
