@@ -1,0 +1,86 @@
+"""Measures what batching gives: 16 clients at once against one client that waits for each answer.
+
+    python tests/benchmarks/bench_serving.py FOLDER [--requests 200] [--batch-size 8 1]
+
+Each batch size gets a server of its own, with the model that ships. Every request holds one
+photograph. A server with batches of 1 is the other yardstick: what an image costs at best when
+it is never captioned together with others.
+"""
+
+import argparse
+import itertools
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from captioner.captioning.folders import list_folder
+
+NUM_CLIENTS = 16
+BOUNDARY = "bench"
+
+
+@contextmanager
+def server(batch_size: int) -> Iterator[str]:
+    """Starts a server; yields the address where it takes photographs."""
+    command = [sys.executable, "-m", "captioner", "serve", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--batch-size", str(batch_size)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None, "the server did not start"
+        yield found[0] + "api/captions"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def ask(url: str, content: bytes) -> None:
+    """Sends one photograph and waits for its caption."""
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="images"; filename="p.jpg"\r\n\r\n'
+    )
+    body = head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    with urllib.request.urlopen(urllib.request.Request(url, body, kind), timeout=300) as answer:
+        answer.read()
+
+
+def images_per_second(url: str, contents: list[bytes], num_clients: int) -> float:
+    """Returns the rate at which so many clients get their captions."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(num_clients) as clients:
+        list(clients.map(lambda content: ask(url, content), contents))
+    return len(contents) / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Prints a line for each batch size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[8, 1])
+    options = parser.parse_args()
+    listed = itertools.cycle(list_folder(options.folder))
+    contents = [Path(i.path).read_bytes() for i in itertools.islice(listed, options.requests)]
+    for batch_size in options.batch_size:
+        with server(batch_size) as url:
+            ask(url, contents[0])
+            alone = images_per_second(url, contents[: len(contents) // 4], 1)
+            together = images_per_second(url, contents, NUM_CLIENTS)
+        print(
+            f"batches of {batch_size}: one client {alone:.1f} images/s, {NUM_CLIENTS} clients "
+            f"{together:.1f} images/s, {together / alone:.1f} times",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""A server in a process of its own, for tests of real sockets: python slow_server.py."""
+
+import functools
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "captioning"))
+
+from fake_model import RULE, ColourEngine
+
+from captioner.images import load_image
+from captioner.serving.app import create_app
+from captioner.serving.gate import Rules
+from captioner.serving.limits import Limits
+from captioner.serving.photographs import ServedModel
+from captioner.serving.server import bind, run_server
+
+
+class SlowEngine(ColourEngine):
+    """Takes a moment for a batch, and says when it has one."""
+
+    def search(self, features):
+        print("captioning", flush=True)
+        time.sleep(0.5)
+        return super().search(features)
+
+
+if __name__ == "__main__":
+    listener = bind("127.0.0.1", 0)
+    model = ServedModel("slow", SlowEngine(8), functools.partial(load_image, rule=RULE))
+    app = create_app(model, Limits(idle_seconds=2.0), Rules())
+    run_server(app, listener, lambda: print(listener.getsockname()[1], flush=True))
+    print("ended", flush=True)
