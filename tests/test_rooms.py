@@ -27,6 +27,7 @@ NEIGHBOURS = {
     ("decoders", "features"),
     ("decoders", "text"),
     ("metrics", "text"),
+    ("captioning", "report"),
     ("captioning", "stages"),
     ("stages", "report"),
     ("serving", "captioning"),

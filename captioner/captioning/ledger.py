@@ -9,6 +9,7 @@ from captioner.captioning.file_names import readable
 from captioner.captioning.folders import ListedImage
 from captioner.captioning.journal import Entry, Journal
 from captioner.captioning.outputs import Outputs
+from captioner.captioning.sheets import sheet_fields
 from captioner.captioning.tables import Row, Table, caption_fields, row_id, row_of
 from captioner.errors import ImageError
 
@@ -49,22 +50,25 @@ class Ledger:
             if made.confidence < self._min_confidence:
                 entry.status = row["status"] = "review"
             else:
-                self._outputs.plan(entry, listed, made)
-        entry.rows = {t.name: self._make_row(t, entry, made) for t in self._tables}
+                self._outputs.plan(entry, listed, made.text)
+        entry.rows = {t.name: self._make_row(t, entry, listed, made) for t in self._tables}
         return entry
 
-    def _make_row(self, table: Table, entry: Entry, made: Caption | str) -> Row | None:
+    def _make_row(
+        self, table: Table, entry: Entry, listed: ListedImage, made: Caption | str
+    ) -> Row | None:
         """Returns what a table shall say of an image; None takes its row away."""
         if table.name == "review":
             return dict(entry.row) if entry.status == "review" else None
         earlier = self._journal.find_row(table.name, row_id(entry.row))
         text = None if earlier is None else earlier.get("caption")
+        row = {**entry.row, **(sheet_fields(listed, table.path) if table.name == "html" else {})}
         if isinstance(made, str):  # a failure does not take an earlier caption away
-            return dict(entry.row) if text is None else earlier
+            return row if text is None else earlier
         is_skipping = self._outputs.text.existing == "skip"
         if earlier is not None and is_skipping and _is_whole(earlier) and not _is_review(earlier):
             return earlier
-        return {**entry.row, "caption": self._outputs.text.combine(text, made.text)}
+        return {**row, "caption": self._outputs.text.combine(text, made.text)}
 
     def is_captioned(self, listed: ListedImage) -> bool:
         """Tells whether nothing is left to do for an image."""

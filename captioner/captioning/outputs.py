@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from captioner.captioning.caption import Caption
 from captioner.captioning.descriptions import read_description, write_description
 from captioner.captioning.existing import CaptionText
 from captioner.captioning.folders import ListedImage
@@ -33,6 +32,7 @@ class Outputs:
             its image.
         jsonl: a table in JSON Lines.
         csv: a table in CSV.
+        html: a contact sheet, a table for people.
         review: a table of captions below `min_confidence`.
         metadata: whether captions go into the images' own descriptions.
         text: wording, and what becomes of earlier captions.
@@ -45,6 +45,7 @@ class Outputs:
     output_dir: Path | None = None
     jsonl: Path | None = None
     csv: Path | None = None
+    html: Path | None = None
     review: Path | None = None
     metadata: bool = False
     text: CaptionText = field(default_factory=CaptionText)
@@ -71,6 +72,8 @@ class Outputs:
             tables.append(Table("jsonl", self.jsonl))
         if self.csv is not None:
             tables.append(Table("csv", self.csv))
+        if self.html is not None:
+            tables.append(Table("html", self.html))
         if self.review is not None:
             tables.append(Table("review", self.review))
         return tables
@@ -102,16 +105,16 @@ class Outputs:
         if self.metadata:
             yield f"the description in {listed.name}", read_description(listed.path)
 
-    def plan(self, entry: Entry, listed: ListedImage, caption: Caption) -> None:
+    def plan(self, entry: Entry, listed: ListedImage, caption: str) -> None:
         """Decides what the outputs of an image shall hold, except for its tables."""
         try:
             sidecar = self.sidecar_path(listed)
             if sidecar is not None:
-                text = self.text.combine(read_sidecar(sidecar), caption.text)
+                text = self.text.combine(read_sidecar(sidecar), caption)
                 entry.sidecar = (str(sidecar), text)
             if self.metadata:
                 earlier = read_description(listed.path)
-                entry.description = self.text.combine(earlier, caption.text)
+                entry.description = self.text.combine(earlier, caption)
         except (OSError, ImageError) as error:
             entry.fail(_cause(error))
 

@@ -1,4 +1,4 @@
-"""JSON Lines and CSV: one row an image, read and written as a stream.
+"""JSON Lines, CSV and contact sheets: one row an image, read and written as a stream.
 
 A row holds `path` and `status`; where they apply, `root`, `caption`, `log_prob`, `confidence`,
 `alternatives` and `error`; and `path_base64` where the name is not UTF-8 (see `file_names`).
@@ -15,10 +15,11 @@ from typing import Any, Literal
 from captioner.captioning.caption import Caption
 from captioner.captioning.file_names import EXACT_PATH, PATH, name_fields, name_from_fields
 from captioner.captioning.folders import ListedImage
+from captioner.captioning.sheets import read_sheet, render_sheet
 from captioner.errors import CaptionerError
 
 Row = dict[str, Any]
-TableName = Literal["jsonl", "csv", "review"]
+TableName = Literal["jsonl", "csv", "html", "review"]
 
 COLUMNS = (
     "root",
@@ -57,11 +58,13 @@ class Table:
             TableError: a line is no row of captions.
         """
         if self.path.exists():
-            yield from (_read_csv if self.name == "csv" else _read_json_lines)(self.path)
+            readers = {"csv": _read_csv, "html": _read_sheet}
+            yield from readers.get(self.name, _read_json_lines)(self.path)
 
     def render(self, rows: Iterable[Row]) -> Iterator[bytes]:
         """Yields the file's content, line by line, in UTF-8."""
-        return _render_csv(rows) if self.name == "csv" else map(_render_json_line, rows)
+        renderers = {"csv": _render_csv, "html": render_sheet}
+        return renderers.get(self.name, _render_json_lines)(rows)
 
 
 def row_of(listed: ListedImage, *, with_root: bool) -> Row:
@@ -135,8 +138,17 @@ def _read_csv(path: Path) -> Iterator[Row]:
             yield _check_row(row, path, reader.line_num)
 
 
-def _render_json_line(row: Row) -> bytes:
-    return json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n"
+def _read_sheet(path: Path) -> Iterator[Row]:
+    number = 1
+    try:
+        for number, row in read_sheet(path):
+            yield _check_row(row, path, number)
+    except ValueError as error:
+        raise TableError(_foreign(path, number)) from error
+
+
+def _render_json_lines(rows: Iterable[Row]) -> Iterator[bytes]:
+    return (json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n" for row in rows)
 
 
 def _render_csv(rows: Iterable[Row]) -> Iterator[bytes]:

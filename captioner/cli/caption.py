@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from captioner.captioning.outputs import Outputs
 
 FINISHED_WITH_FAILURES = 3
+TABLES = ("jsonl", "csv", "html")
 _BATCH_SIZE = 32
 _file = click.Path(dir_okay=False, path_type=Path)
 
@@ -29,6 +30,7 @@ Examples:
   captioner caption beach.jpg                        the caption on standard output
   captioner caption photos -r --ext .txt             photos/x/y.jpg gets photos/x/y.txt
   captioner caption photos -r --jsonl captions.jsonl --csv captions.csv
+  captioner caption photos -r --format html          a contact sheet, to review and correct
   captioner caption photos --ext .caption --output-dir captions    leaves photos as it is
   captioner caption photos --write-metadata          into the photographs themselves
   find . -name '*.jpg' -print0 | captioner caption --filelist - --null --jsonl c.jsonl
@@ -51,6 +53,16 @@ are not UTF-8 have their exact bytes in the field path_base64.
 )
 @click.option("--jsonl", metavar="FILE", type=_file, help="Write a table in JSON Lines.")
 @click.option("--csv", "csv_table", metavar="FILE", type=_file, help="Write a table in CSV.")
+@click.option(
+    "--html", metavar="FILE", type=_file, help="Write a contact sheet, to review and correct."
+)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(TABLES),
+    multiple=True,
+    help="Write captions.FORMAT in this folder; `--format html` is `--html captions.html`.",
+)
 @click.option(
     "--write-metadata", is_flag=True, help="Put captions into JPEG, PNG and WebP files themselves."
 )
@@ -130,6 +142,8 @@ class Wishes:
     output_dir: Path | None
     jsonl: Path | None
     csv_table: Path | None
+    html: Path | None
+    formats: tuple[str, ...]
     write_metadata: bool
     existing: Existing
     prefix: str
@@ -152,6 +166,11 @@ class Wishes:
             return None if self.output_dir is None else ".txt"
         return self.ext if self.ext.startswith(".") else f".{self.ext}"
 
+    def table(self, kind: str) -> Path | None:
+        """Returns the file of a table: as named, or named after the format that is asked for."""
+        named = {"jsonl": self.jsonl, "csv": self.csv_table, "html": self.html}[kind]
+        return Path(f"captions.{kind}") if named is None and kind in self.formats else named
+
 
 def _choose_outputs(wishes: Wishes) -> "Outputs":
     from captioner.captioning.outputs import Outputs
@@ -161,8 +180,9 @@ def _choose_outputs(wishes: Wishes) -> "Outputs":
     return Outputs(
         sidecar_suffix=wishes.sidecar_suffix,
         output_dir=wishes.output_dir,
-        jsonl=wishes.jsonl,
-        csv=wishes.csv_table,
+        jsonl=wishes.table("jsonl"),
+        csv=wishes.table("csv"),
+        html=wishes.table("html"),
         review=_review_path(wishes),
         metadata=wishes.write_metadata,
         text=text,
@@ -176,7 +196,7 @@ def _review_path(wishes: Wishes) -> Path | None:
             raise UsageError("--review lists captions below --min-confidence; give that as well.")
         return Path(wishes.review)
     is_shown_only = wishes.sidecar_suffix is None and not wishes.write_metadata
-    tables = [table for table in (wishes.jsonl, wishes.csv_table) if table is not None]
+    tables = [path for kind in TABLES if (path := wishes.table(kind)) is not None]
     if not wishes.min_confidence or (is_shown_only and not tables):
         return None
     folder = tables[0].parent if tables else wishes.output_dir

@@ -87,6 +87,14 @@ def test_all_outputs_at_once(call, photos):
     assert read_description(photos / "c.webp") == rows[2]["caption"]
 
 
+def test_a_format_names_its_file_after_itself(call, photos):
+    code, out, _ = call("caption", "photos", "--format", "html", "--format", "csv", "--csv", "c")
+    assert (code, out) == (0, "")
+    assert "colour 0 10 200" in Path("captions.html").read_text()
+    assert Path("c").exists()
+    assert not Path("captions.csv").exists()
+
+
 def test_failures_have_exit_code_3_and_names(call, photos):
     (photos / "bad.jpg").write_bytes(b"<html>")
     code, _, err = call("caption", "photos", "--jsonl", "c.jsonl")
@@ -116,6 +124,8 @@ def test_what_cannot_hold_a_description_is_a_failure(call, photos):
         (["photos", "--background", "blurple"], "'blurple'"),
         (["photos", "--beam", "0"], "num_beams=0, expected 1 or more"),
         (["photos", "--jsonl", "c", "--csv", "./c"], "Two tables cannot be the same file"),
+        (["photos", "--html", "c", "--csv", "c"], "Two tables cannot be the same file"),
+        (["photos", "--format", "htm"], "'htm' is not one of"),
         (["photos", "--review", "r"], "give that as well"),
         (["photos", "--existing", "delete"], "'delete' is not one of"),
         (["photos", "--min-confidence", "2"], "2.0 is not in the range"),
