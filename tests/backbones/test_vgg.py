@@ -62,5 +62,19 @@ def test_keras_weight_files_are_read_by_layer_name(twins, tmp_path):
         assert np.array_equal(mine, theirs)
 
 
-def test_vgg19_has_its_parameters():
-    assert build("vgg19").count_params() == find_spec("vgg19").num_parameters
+def test_vgg19_equals_keras_applications_at_any_size_for_any_classes(images):
+    keras.utils.set_random_seed(1)
+    reference = keras.applications.VGG19(weights=None, input_shape=(64, 64, 3), classes=7)
+    ours = build("vgg19", 7, (64, 64))
+    assert [x.name for x in ours.layers[1:]] == [x.name for x in reference.layers[1:]]
+    ours.set_weights(reference.get_weights())
+    prepared = keras.applications.vgg19.preprocess_input(images[:, :64, :64].astype("float32"))
+    layers = ("block5_pool", "fc2", "predictions")
+    for mine, theirs in zip(
+        *(
+            keras.Model(x.inputs, [x.get_layer(layer).output for layer in layers])(prepared)
+            for x in (ours, reference)
+        ),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
