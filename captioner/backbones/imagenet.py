@@ -72,7 +72,7 @@ def download(spec: BackboneSpec, source: DownloadedWeights) -> Path:
 
 def describe_absence(spec: BackboneSpec) -> str:
     """Returns what to say of a network whose ImageNet weights nobody offers for download here."""
-    own = f"  - train it on pictures of your own: captioner pretrain FOLDER --network {spec.name}\n"
+    own = "  - train it on pictures of your own: see captioner pretrain --help\n"
     torch = (
         "  - name a file that you have, such as torchvision's .pth: --set backbone.weights=PATH\n"
     )
