@@ -81,7 +81,9 @@ BackboneName = Literal[
 FeatureKind = Literal["vector", "grid"]
 Precision = Literal["auto", "float32", "bfloat16"]
 SplitName = Literal["train", "dev", "test"]
-STAGE_NAMES = ("build", "extract", "tokenize", "train", "evaluate")
+STAGE_NAMES = ("pretrain", "build", "extract", "tokenize", "train", "evaluate")
+PRETRAINED = "pretrained"  # the encoder's weights are those that stage `pretrain` makes
+NAMED_WEIGHTS = ("imagenet", "random", PRETRAINED)
 _RESERVED_NAMES = (*STAGE_NAMES, "datasets")
 
 Count = Annotated[int, Field(ge=1)]
@@ -90,6 +92,7 @@ FeatureKinds = Annotated[tuple[FeatureKind, ...], Field(strict=False, min_length
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Paths = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+Size = Annotated[tuple[Count, Count], Field(strict=False)]
 Fractions = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
@@ -129,6 +132,53 @@ class BackboneSection(_Section):
     name: BackboneName = "efficientnet_lite0"
     weights: str = "imagenet"
     seed: Seed = 0
+
+
+class PretrainSection(_Section):
+    """How the encoder is trained as a classifier first, from class folders.
+
+    The fields that are not named here are those of
+    `captioner.classifiers.settings.ClassifierSettings` and its `Augmentation`.
+
+    Args:
+        format: "folders" of photographs, or "objects", which draws those of the scenes.
+        path: a folder with a folder for each class, or with train and dev folders of such.
+        dev: class folders to judge by, where they lie elsewhere.
+        dev_fraction: share of each class drawn for dev where there are no such folders.
+        split_seed: decides that draw; of objects, what is drawn.
+        num_images: "objects" only: how many to draw.
+        weights: the first weights: "random", "imagenet" or a file.
+        input_size: height and width of the images, in pixels; the network's own by default.
+        workers: decoding threads; decides nothing.
+    """
+
+    format: Literal["folders", "objects"] = "folders"
+    path: str | None = None
+    dev: str | None = None
+    dev_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    split_seed: Seed = 0
+    num_images: Annotated[int, Field(ge=256)] = 6400
+    weights: str = "random"
+    input_size: Size | None = None
+    workers: Count | None = None
+    epochs: Count = 20
+    batch_size: Count = 32
+    learning_rate: Positive = 1e-3
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-4
+    clip_norm: Positive = 1.0
+    label_smoothing: Share = 0.1
+    class_weights: Literal["balanced", "none"] = "balanced"
+    freeze_below: str | None = None
+    patience: Count = 5
+    rotation: Annotated[float, Field(ge=0, le=180)] = 40.0
+    shift: Share = 0.2
+    shear: Share = 0.2
+    zoom: Share = 0.2
+    horizontal_flip: bool = True
+    vertical_flip: bool = True
+    seed: Seed = 0
+    precision: Precision = "auto"
 
 
 class ExtractSection(_Section):
@@ -211,15 +261,29 @@ class EvaluateSection(_Section):
 
 
 class Settings(_Section):
-    """All sections of a pipeline file."""
+    """All sections of a pipeline file.
 
-    dataset: DatasetSection
+    Without `dataset`, a pipeline only trains an encoder; without `pretrain`, it takes one that
+    there is.
+    """
+
+    pretrain: PretrainSection | None = None
+    dataset: DatasetSection | None = None
     backbone: BackboneSection = BackboneSection()
     extract: ExtractSection = ExtractSection()
     tokenize: TokenizeSection = TokenizeSection()
     decoder: DecoderSection = DecoderSection()
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages of the pipeline, in order."""
+        made = () if self.pretrain is None else STAGE_NAMES[:1]
+        if self.dataset is None:
+            return made
+        first = 1 if self.train.features is None else 3  # nothing to encode
+        return (*made, *STAGE_NAMES[first:])
 
 
 class Pipeline:
@@ -268,13 +332,13 @@ class Pipeline:
         faults = _name_faults(path.stem)
         raw, override_faults = _override(_read_toml(path), overrides)
         faults += override_faults
-        raw = _expand_home(raw)
+        raw = _name_trained_encoder(_expand_home(raw))
         settings: Settings | None = None
         try:
             settings = Settings.model_validate(raw)
         except ValidationError as error:
             faults += describe_faults(error, Settings)
-        faults += _dataset_faults(raw)
+        faults += [*_dataset_faults(raw), *_pretrain_faults(raw)]
         if check_paths:
             faults += _path_faults(raw)
         if faults or settings is None:
@@ -346,6 +410,9 @@ _PATH_KEYS = {
     ("dataset", "path"): "name it with --set dataset.path=DIR; "
     "`captioner data flickr8k --to DIR` fetches Flickr8k",
     ("dataset", "images"): "the folder of images",
+    ("pretrain", "path"): "a folder with a folder of images for each class",
+    ("pretrain", "dev"): "a folder with a folder of images for each class",
+    ("pretrain", "weights"): "neither 'imagenet' nor 'random' nor a file",
     ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
     ("train", "features"): "a features.pkl",
 }
@@ -359,6 +426,40 @@ def _expand_home(raw: dict[str, Any]) -> dict[str, Any]:
         if isinstance(values, dict) and isinstance(values.get(key), str):
             values[key] = os.path.expanduser(values[key])
     return expanded
+
+
+def _name_trained_encoder(raw: dict[str, Any]) -> dict[str, Any]:
+    """Returns `raw` with the encoder that [pretrain] trains as the one that is used."""
+    backbone = raw.get("backbone", {})
+    if not isinstance(raw.get("pretrain"), dict) or not isinstance(backbone, dict):
+        return raw
+    return {**raw, "backbone": {"weights": PRETRAINED, **backbone}}
+
+
+def _pretrain_faults(raw: Mapping[str, Any]) -> list[str]:
+    pretrain, backbone = raw.get("pretrain"), raw.get("backbone")
+    weights = backbone.get("weights") if isinstance(backbone, dict) else None
+    if pretrain is None:
+        return _unused_weights_faults(weights, raw)
+    faults = []
+    if (
+        isinstance(pretrain, dict)
+        and pretrain.get("format") != "objects"
+        and "path" not in pretrain
+    ):
+        faults.append("[pretrain] path is missing: where the class folders lie")
+    if weights != PRETRAINED:
+        faults.append(
+            f"[backbone] weights = {weights!r}: with a section [pretrain] the encoder is the one "
+            "that it trains; the weights to begin with are [pretrain] weights"
+        )
+    return faults
+
+
+def _unused_weights_faults(weights: Any, raw: Mapping[str, Any]) -> list[str]:
+    if weights == PRETRAINED:
+        return [f"[backbone] weights = {PRETRAINED!r}: there is no section [pretrain] to make them"]
+    return [] if "dataset" in raw else ["[dataset] is missing"]
 
 
 def _dataset_faults(raw: Mapping[str, Any]) -> list[str]:
@@ -384,7 +485,7 @@ def _path_faults(raw: Mapping[str, Any]) -> list[str]:
     for (section, key), meaning in _PATH_KEYS.items():
         values = raw.get(section)
         value = values.get(key) if isinstance(values, dict) else None
-        if isinstance(value, str) and value not in ("imagenet", "random") and not exists(value):
+        if isinstance(value, str) and value not in NAMED_WEIGHTS and not exists(value):
             faults.append(f"[{section}] {key} = {value!r}: no such file or folder ({meaning})")
     return faults
 

@@ -68,8 +68,11 @@ def _known(name: str, known: Iterable[str]) -> str:
 
 
 def _keys(root: type[BaseModel], section: str) -> Mapping[str, Any]:
-    model = root.model_fields[section].annotation
-    return model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+    annotation = root.model_fields[section].annotation
+    for model in (annotation, *get_args(annotation)):  # a section may be left out: `X | None`
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            return model.model_fields
+    return {}
 
 
 def _literals(annotation: Any) -> list[str]:

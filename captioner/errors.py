@@ -69,6 +69,10 @@ class DecoderError(CaptionerError):
     """A decoder cannot be built, trained, loaded or saved as asked."""
 
 
+class ClassifierError(CaptionerError):
+    """A classifier cannot be trained as asked."""
+
+
 class ScoreError(CaptionerError):
     """Captions cannot be scored: missing, doubled, or without references."""
 

@@ -13,7 +13,7 @@ FLOORS = [
     {"errors", "files", "names", "processor", "progress"},
     {"config", "config_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
-    | {"images"},
+    | {"images", "classifiers"},
     {"stages", "captioning", "report", "serving"},
     {"cli"},
 ]
@@ -27,6 +27,10 @@ NEIGHBOURS = {
     ("decoders", "features"),
     ("decoders", "text"),
     ("metrics", "text"),
+    ("classifiers", "backbones"),
+    ("classifiers", "datasets"),
+    ("classifiers", "features"),
+    ("classifiers", "images"),
     ("captioning", "report"),
     ("captioning", "stages"),
     ("stages", "report"),

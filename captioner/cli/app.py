@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": "Score a model, or captions made by anything.",
     "report": "Make an evaluation's report again: one HTML file.",
     "compare": "Set evaluated systems side by side: settings, scores, captions.",
+    "pretrain": "Train an encoder of your own from class folders.",
     "data": "Download a data set, or unpack one that you have.",
     "export": "Pack a trained model into a folder of its own.",
     "clean": "Remove artifacts that no pipeline points to.",

@@ -53,7 +53,7 @@ def command(
     selection = Selection(stage, first, until, force)
     loaded = Pipeline.load(pipeline, overrides, check_paths=True)
     if dry_run:
-        _show_plan(loaded, artifacts, selection)
+        show_plan(loaded, artifacts, selection)
         return 0
     result = bring_up_to_date(loaded, artifacts, selection)
     _show_scores(result)
@@ -86,7 +86,8 @@ def _show_scores(result: RunResult) -> None:
         print_scores(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _show_plan(pipeline: Pipeline, artifacts: Path, selection: Selection) -> None:
+def show_plan(pipeline: Pipeline, artifacts: Path, selection: Selection) -> None:
+    """Says what a run would do and why."""
     from captioner.stages.chain import open_runner
 
     try:

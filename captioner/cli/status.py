@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from captioner.cli.options import artifacts_option, pipeline_argument, set_option
-from captioner.config import STAGE_NAMES, Pipeline
+from captioner.config import Pipeline
 from captioner.errors import DatasetMissingError
 from captioner.pipeline.plan import StageState, Verdict
 
@@ -32,7 +32,8 @@ def command(pipeline: str, as_json: bool, overrides: tuple[str, ...], artifacts:
         stages = _examine(loaded, artifacts)
     except DatasetMissingError as error:  # nothing can have run yet
         click.echo(error, err=True)
-        stages = [{"stage": name, "verdict": Verdict.MISSING.value} for name in STAGE_NAMES]
+        names = loaded.settings.stage_names
+        stages = [{"stage": name, "verdict": Verdict.MISSING.value} for name in names]
     if as_json:
         click.echo(json.dumps({"pipeline": loaded.name, "stages": stages}, indent=2))
         return

@@ -6,6 +6,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from captioner.processor import grow_gpu_memory
+
 
 def load_tensorflow() -> None:
     """Imports TensorFlow and looks for devices while standard error is held back.
@@ -17,6 +19,7 @@ def load_tensorflow() -> None:
     with _held_back_stderr():
         import tensorflow as tf
 
+        grow_gpu_memory()
         tf.config.list_logical_devices()
 
 

@@ -15,9 +15,11 @@ def declare(sources: Sources) -> Stage:
         from captioner.backbones.description import describe_backbone
 
         backbone = sources.settings.backbone
-        description = describe_backbone(backbone.name, weights=backbone.weights, seed=backbone.seed)
+        weights = sources.weights_file(run)
+        description = describe_backbone(backbone.name, weights=weights, seed=backbone.seed)
         write_json(run.folder / DESCRIPTION, description)
         parameters = description["num_parameters"]
         return StageOutcome(f"{backbone.name}, {parameters:,} parameters, checked")
 
-    return Stage("build", SCHEMA, sources.backbone_inputs(), build_encoder)
+    inputs, needs = sources.backbone_inputs(), sources.encoder_needs
+    return Stage("build", SCHEMA, inputs, build_encoder, needs=needs)

@@ -1,25 +1,28 @@
-"""The five stages of a pipeline, chained over one data set.
+"""The stages of a pipeline, chained: five over one data set, and one that makes the encoder.
 
-build ──> extract ──┐
-                    ├──> train ──> evaluate
-tokenize ───────────┘
+pretrain ──> build ──> extract ──┐
+(if asked for)                   ├──> train ──> evaluate
+             tokenize ───────────┘
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from captioner.config import DatasetSection, Pipeline
+from captioner.classifiers.class_folders import ClassFolders, read_class_folders
+from captioner.config import DatasetSection, Pipeline, PretrainSection, Settings
 from captioner.datasets.formats import read_dataset
 from captioner.datasets.records import CaptionDataset, count_reasons
-from captioner.datasets.scenes import SCENES_VERSION, draw_scenes
-from captioner.errors import DatasetMissingError
+from captioner.datasets.scenes import SCENES_VERSION, draw_objects, draw_scenes
+from captioner.errors import ConfigError, DatasetMissingError
 from captioner.pipeline.artifacts import ArtifactStore
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.lock import hold_lock
 from captioner.pipeline.plan import Selection
 from captioner.pipeline.runner import Runner, RunResult, Say
 from captioner.pipeline.stage import Stage
-from captioner.stages import build, evaluate, extract, tokenize, train
+from captioner.stages import build, evaluate, extract, pretrain, tokenize, train
+from captioner.stages.pretrain import Pretraining
 from captioner.stages.sources import Sources
 
 DIGESTS = ".digests.sqlite"
@@ -71,32 +74,88 @@ def open_runner(
         DatasetMissingError: `draw` is off and the built-in data set has not been drawn.
     """
     digests = DigestCache(artifacts / DIGESTS)
-    dataset = open_dataset(pipeline.settings.dataset, artifacts, draw=draw)
-    sources = Sources(pipeline.settings, dataset, digests, pipeline.name, pipeline.command())
-    stages = declare_stages(sources)
+    encoder_stages, classes = open_pretrain(pipeline.settings, artifacts, digests, draw=draw)
+    caption_stages, images = open_captioning(
+        pipeline, artifacts, digests, encoder_stages, draw=draw
+    )
     digests.save()
     if say is not None or draw:
-        (say if say is not None else _say_on_stderr)(describe_dataset(dataset))
+        (say if say is not None else _say_on_stderr)("\n".join([*classes, *images]))
+    stages = [*encoder_stages, *caption_stages]
     return Runner(stages, ArtifactStore(artifacts, digests), pipeline.name, say)
 
 
+def open_pretrain(
+    settings: Settings, artifacts: Path, digests: DigestCache, *, draw: bool
+) -> tuple[list[Stage], list[str]]:
+    """Returns the stage that trains the encoder, if there is one, and what it learns from."""
+    if settings.pretrain is None:
+        return [], []
+    folders = open_class_folders(settings.pretrain, artifacts, draw=draw)
+    pretraining = Pretraining(settings.backbone, settings.pretrain, folders, digests)
+    return [pretrain.declare(pretraining)], [folders.describe()]
+
+
+def open_captioning(
+    pipeline: Pipeline,
+    artifacts: Path,
+    digests: DigestCache,
+    encoder_stages: Sequence[Stage],
+    *,
+    draw: bool,
+) -> tuple[list[Stage], list[str]]:
+    """Returns the stages over a data set with captions, if there is one, and what it holds."""
+    settings = pipeline.settings
+    if settings.dataset is None:
+        return [], []
+    dataset = open_dataset(settings.dataset, artifacts, draw=draw)
+    sources = Sources(
+        settings,
+        dataset,
+        digests,
+        pipeline.name,
+        pipeline.command(),
+        pretrained=encoder_stages[0].inputs if encoder_stages else None,
+    )
+    return declare_stages(sources), [describe_dataset(dataset)]
+
+
 def declare_stages(sources: Sources) -> list[Stage]:
-    """Returns the stages that the settings ask for, each after those it needs."""
+    """Returns the stages over a data set that the settings ask for, each after those it needs."""
     stages = [build, extract, tokenize, train, evaluate]
     if sources.settings.train.features is not None:  # features made elsewhere: nothing to encode
         stages = [tokenize, train, evaluate]
     return [stage.declare(sources) for stage in stages]
 
 
-def open_dataset(section: DatasetSection, artifacts: Path, *, draw: bool = True) -> CaptionDataset:
+def open_class_folders(
+    section: PretrainSection, artifacts: Path, *, draw: bool = True
+) -> ClassFolders:
+    """Lists the labelled images that a pipeline names; see `open_runner`."""
+    path = Path(section.path) if section.path else _objects_folder(section, artifacts)
+    if section.format == "objects" and not path.exists():
+        if not draw:
+            raise _not_drawn("objects", path)
+        with hold_lock(artifacts):
+            draw_objects(path, num_images=section.num_images, seed=section.split_seed)
+    return read_class_folders(
+        path,
+        dev=Path(section.dev) if section.dev else None,
+        dev_fraction=section.dev_fraction,
+        seed=section.split_seed,
+    )
+
+
+def open_dataset(
+    section: DatasetSection | None, artifacts: Path, *, draw: bool = True
+) -> CaptionDataset:
     """Reads the data set that a pipeline names; see `open_runner`."""
+    if section is None:
+        raise ConfigError("This pipeline has no section [dataset]: it only trains an encoder.")
     path = Path(section.path) if section.path else _scenes_folder(section, artifacts)
     if section.format == "scenes" and not path.exists():
         if not draw:
-            raise DatasetMissingError(
-                f"The scenes have not been drawn yet ({path} is missing); "
-                "`captioner run` draws them and runs every stage."
-            )
+            raise _not_drawn("scenes", path)
         with hold_lock(artifacts):
             draw_scenes(path, num_images=section.num_images, seed=section.seed)
     return read_dataset(
@@ -123,6 +182,18 @@ def describe_dataset(dataset: CaptionDataset) -> str:
 def _scenes_folder(section: DatasetSection, artifacts: Path) -> Path:
     name = f"scenes-v{SCENES_VERSION}-{section.num_images}-seed{section.seed}"
     return artifacts / "datasets" / name
+
+
+def _objects_folder(section: PretrainSection, artifacts: Path) -> Path:
+    name = f"objects-v{SCENES_VERSION}-{section.num_images}-seed{section.split_seed}"
+    return artifacts / "datasets" / name
+
+
+def _not_drawn(what: str, path: Path) -> DatasetMissingError:
+    return DatasetMissingError(
+        f"The {what} have not been drawn yet ({path} is missing); "
+        "`captioner run` draws them and runs every stage."
+    )
 
 
 def _say_on_stderr(text: str) -> None:

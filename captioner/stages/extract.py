@@ -20,7 +20,7 @@ def declare(sources: Sources) -> Stage:
         backbone, settings = sources.settings.backbone, sources.settings.extract
         encoder = load_encoder(
             backbone.name,
-            weights=backbone.weights,
+            weights=sources.weights_file(run),
             seed=backbone.seed,
             outputs=settings.outputs,
             precision=settings.precision,
@@ -43,4 +43,5 @@ def declare(sources: Sources) -> Stage:
 
     inputs = {**sources.encoding_inputs(), "images": sources.images()}
     reuse_on = tuple(sources.encoding_inputs())
-    return Stage("extract", SCHEMA, inputs, extract, needs=("build",), reuse_on=reuse_on)
+    needs = (*sources.encoder_needs, "build")
+    return Stage("extract", SCHEMA, inputs, extract, needs=needs, reuse_on=reuse_on)

@@ -20,11 +20,13 @@ from captioner.backbones.spec import BackboneSpec
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import WeightsOrigin, resolve_weights
 from captioner.config import Settings
-from captioner.datasets.records import SPLITS, CaptionDataset, CaptionedImage
+from captioner.datasets.records import SPLITS, CaptionDataset
 from captioner.pipeline.digests import DigestCache
-from captioner.pipeline.fingerprint import Collection
+from captioner.pipeline.fingerprint import Collection, Inputs
+from captioner.pipeline.stage import StageRun
 from captioner.progress import track
 
+ENCODER_WEIGHTS = "encoder.weights.h5"  # what stage `pretrain` leaves
 MANY_IMAGES = 5000  # from here on, reading them all is worth a progress bar
 
 
@@ -38,6 +40,7 @@ class Sources:
         digests: content digests of files.
         name: what the pipeline is called; like the command it is told, and decides nothing.
         command: the command line that runs the pipeline, if there is one.
+        pretrained: what decides the encoder's weights where stage `pretrain` makes them.
     """
 
     settings: Settings
@@ -45,6 +48,7 @@ class Sources:
     digests: DigestCache
     name: str = ""
     command: str | None = None
+    pretrained: Inputs | None = None
 
     @cached_property
     def spec(self) -> BackboneSpec:
@@ -63,15 +67,19 @@ class Sources:
     @cached_property
     def image_digests(self) -> Mapping[str, str]:
         """Image id -> SHA-256 of the file; of an unreadable file, the reason instead."""
-        images: Sequence[CaptionedImage] = self.dataset.images
-        shown = track(images, "look at", unit="image") if len(images) > MANY_IMAGES else images
-        return {image.image_id: self._digest_or_reason(image.path) for image in shown}
+        paths = {image.image_id: image.path for image in self.dataset.images}
+        return digest_images(paths, self.digests)
 
-    def _digest_or_reason(self, path: Path) -> str:
-        try:
-            return self.digests.digest(path)
-        except OSError as error:
-            return f"unreadable: {error.strerror}"
+    def weights_file(self, run: StageRun) -> str:
+        """Returns where a stage that needs the encoder finds its weights."""
+        if self.pretrained is None:
+            return self.settings.backbone.weights
+        return str((run.needs["pretrain"] / ENCODER_WEIGHTS).resolve())
+
+    @property
+    def encoder_needs(self) -> tuple[str, ...]:
+        """The stages that the encoder's weights come from."""
+        return () if self.pretrained is None else ("pretrain",)
 
     def images(self, splits: Sequence[str] = SPLITS) -> Collection:
         """Returns the content of the photographs in some splits."""
@@ -91,6 +99,8 @@ class Sources:
 
     def backbone_inputs(self) -> dict[str, Any]:
         """Returns what decides the encoder."""
+        if self.pretrained is not None:
+            return {**self.pretrained, "backbone.name": self.spec.name}
         origin = self.weights
         return {
             "backbone.name": self.spec.name,
@@ -116,6 +126,19 @@ class Sources:
         section: BaseModel = getattr(self.settings, name)
         values = section.model_dump(mode="json", exclude=set(without))
         return {f"{name}.{key}": value for key, value in values.items()}
+
+
+def digest_images(paths: Mapping[str, Path], digests: DigestCache) -> dict[str, str]:
+    """Returns name -> SHA-256 of each file; of an unreadable file, the reason instead."""
+    names = track(list(paths), "look at") if len(paths) > MANY_IMAGES else paths
+    return {name: _digest_or_reason(paths[name], digests) for name in names}
+
+
+def _digest_or_reason(path: Path, digests: DigestCache) -> str:
+    try:
+        return digests.digest(path)
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
 
 
 def library_inputs(*packages: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ SCENES_VERSION = 1  # moves whenever the same seed would give other files
 DESCRIPTION_FILE = "scenes.json"
 MIN_IMAGES = 20
 
-_JPEG_QUALITY = 88
+JPEG_QUALITY = 88
 _SHARES: dict[Split, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
 
@@ -57,6 +57,21 @@ def draw_scenes(folder: Path, *, num_images: int, seed: int) -> None:
     if num_images < MIN_IMAGES:
         raise UsageError(f"Draw {MIN_IMAGES} scenes or more. Received: num_images={num_images}.")
     description = {"version": SCENES_VERSION, "num_images": num_images, "seed": seed}
+    draw_into(folder, description, lambda staging: _draw_all(staging, num_images, seed))
+
+
+def draw_into(folder: Path, description: dict[str, int], draw: Callable[[Path], None]) -> None:
+    """Draws a folder anew, unless it holds already what is described.
+
+    Args:
+        folder: made or, if it holds other drawings, replaced; at once when all are drawn.
+        description: what is drawn; kept in the folder.
+        draw: draws into an empty folder.
+
+    Raises:
+        DatasetError: `folder` holds something else, cannot be written, or the disk is full;
+            it is as it was.
+    """
     if read_description(folder) == description:
         return
     _check_replaceable(folder)
@@ -64,7 +79,7 @@ def draw_scenes(folder: Path, *, num_images: int, seed: int) -> None:
     try:
         shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
         staging.mkdir(parents=True)
-        _draw_all(staging, num_images, seed)
+        draw(staging)
         write_json(staging / DESCRIPTION_FILE, description)
         _put_in_place(staging, folder)
     except OSError as error:
@@ -108,7 +123,7 @@ def _draw_all(folder: Path, num_images: int, seed: int) -> None:
         scene = compose_scene(chance, novel=assignment.novel)
         image = draw_scene(scene, chance)
         path = folder / "Images" / assignment.name
-        image.save(path, quality=_JPEG_QUALITY)
+        image.save(path, quality=JPEG_QUALITY)
         sync_file(path)
         lists[assignment.split].append(assignment.name)
         for number, caption in enumerate(word_captions(scene, chance)):

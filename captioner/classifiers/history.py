@@ -1,0 +1,53 @@
+"""What each epoch of a classifier's training came to."""
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from captioner.files import replace_file
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One line of `history.csv`.
+
+    Args:
+        epoch: counted from 1.
+        loss: mean training loss of an image, in nats, with all that makes learning harder.
+        accuracy: share of the training images, moved about, that were classified rightly.
+        dev_loss: mean loss of a dev image, in nats, without class weights or label smoothing.
+        dev_accuracy: share of the dev images that were classified rightly.
+        is_best: whether these weights became the ones to keep.
+        seconds: time taken, judging included.
+        images_per_second: training images read a second, judging left out.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    dev_loss: float
+    dev_accuracy: float
+    is_best: bool
+    seconds: float
+    images_per_second: float
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """The larger the better: dev accuracy and, where that is equal, dev loss."""
+        return self.dev_accuracy, -self.dev_loss
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the row as a JSON object."""
+        return dataclasses.asdict(self)
+
+
+def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
+    """Writes all rows as CSV with a header, whole or not at all."""
+    with replace_file(path, "w", newline="") as file:
+        names = [field.name for field in dataclasses.fields(EpochRow)]
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.to_json() for row in rows)

@@ -1,0 +1,105 @@
+"""The network that learns: its first weights, and which of its layers stay as they are."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from captioner.backbones.encoder import build_network
+from captioner.backbones.preprocessing import preprocess
+from captioner.backbones.spec import BackboneSpec, Preprocessing
+from captioner.backbones.weights import WeightsOrigin, load_weights
+from captioner.classifiers.settings import TrainPrecision
+from captioner.errors import UsageError
+from captioner.names import nearest
+from captioner.processor import has_bfloat16
+
+ComputePrecision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A network from RGB images to class probabilities.
+
+    Args:
+        spec: what the network is, for its number of classes and its input size.
+        model: the network.
+        preprocessing: what it does to RGB values first.
+    """
+
+    spec: BackboneSpec
+    model: keras.Model
+    preprocessing: Preprocessing
+
+    def __call__(self, images_BHWC: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Returns class probabilities, float32 (B, C), of RGB images (B, H, W, 3), 0-255."""
+        return self.model(preprocess(self.preprocessing, images_BHWC), training=training)
+
+    @property
+    def random_state(self) -> list[keras.Variable]:
+        """The state of the random numbers of its dropout layers."""
+        weights = {id(weight) for weight in self.model.weights}
+        return [v for v in self.model.variables if id(v) not in weights]
+
+
+def start_classifier(
+    spec: BackboneSpec,
+    origin: WeightsOrigin,
+    *,
+    seed: int,
+    precision: ComputePrecision = "float32",
+    freeze_below: str | None = None,
+) -> Classifier:
+    """Builds a network as it is before the first step.
+
+    Args:
+        spec: for the number of classes and the input size that are wanted.
+        origin: of the first weights; those of the classifier on top are always random.
+        seed: of the random ones.
+        precision: of the arithmetic.
+        freeze_below: name of the first layer that learns, or how it begins; None: all learn.
+
+    Raises:
+        UsageError: there is no such layer; the message names the nearest.
+        WeightsError: the weights cannot be had, or belong to another network.
+    """
+    model = build_network(spec, precision)
+    load_weights(model, spec, WeightsOrigin("random", None, None, seed, spec.preprocessing))
+    if origin.source != "random":
+        load_weights(model, spec, origin, without_classifier=True)
+    if freeze_below is not None:
+        _freeze(model, freeze_below)
+    return Classifier(spec, model, origin.preprocessing)
+
+
+def choose_precision(spec: BackboneSpec, wanted: TrainPrecision) -> ComputePrecision:
+    """Returns the precision that "auto" stands for on this machine, or the one asked for."""
+    if wanted != "auto":
+        return wanted
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
+        return "bfloat16" if capability is not None and capability >= (8, 0) else "float32"
+    return "bfloat16" if spec.gains_from_bfloat16 and has_bfloat16() else "float32"
+
+
+def _freeze(model: keras.Model, first: str) -> None:
+    names = [layer.name for layer in model.layers]
+    matches = [index for index, name in enumerate(names) if name.startswith(first)]
+    if not matches:
+        with_weights = [layer.name for layer in model.layers if layer.weights]
+        raise UsageError(
+            f"freeze_below = {first!r}: {model.name} has no layer of that name, nor one that "
+            f"begins so.{nearest(first, names)} Layers with weights: {_shown(with_weights)}"
+        )
+    for layer in model.layers[: matches[0]]:
+        layer.trainable = False
+    if not model.trainable_weights:
+        raise UsageError(f"freeze_below = {first!r}: no layer with weights is left to learn.")
+
+
+def _shown(names: list[str]) -> str:
+    if len(names) <= 12:
+        return ", ".join(names)
+    return f"{', '.join(names[:6])}, ..., {', '.join(names[-3:])}"
