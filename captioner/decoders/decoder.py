@@ -171,11 +171,22 @@ class Decoder(ABC):
         return tf.cast(logits_PV, tf.float32) + self._word_bias
 
     def _add_dense(
-        self, name: str, width: int, input_width: int, activation: str = "linear"
+        self,
+        name: str,
+        width: int,
+        input_width: int,
+        activation: str = "linear",
+        *,
+        use_bias: bool = True,
     ) -> keras.layers.Dense:
         initial = keras.initializers.GlorotUniform(self._next_seed())
         dense = keras.layers.Dense(
-            width, activation, kernel_initializer=initial, name=name, dtype=self._policy
+            width,
+            activation,
+            use_bias=use_bias,
+            kernel_initializer=initial,
+            name=name,
+            dtype=self._policy,
         )
         return self._add(dense, (None, input_width))
 

@@ -14,6 +14,11 @@ Precision = Literal["float32", "bfloat16"]
 
 # kind -> (module, class, what it needs to differ from DecoderSpec's own defaults)
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "attention": (
+        "captioner.decoders.attention",
+        "AttentionDecoder",
+        {"feature_kind": "grid", "feature_shape": (7, 7, 1280)},
+    ),
     "inject": ("captioner.decoders.inject", "InjectDecoder", {}),
     "merge": (
         "captioner.decoders.merge",

@@ -34,6 +34,9 @@ class DecoderSpec:
         image_dropout: share of the image features dropped in training, 0 to below 1.
         embedding_dropout: the same for the words that the LSTM reads.
         output_dropout: the same for the LSTM's output.
+        attention_units: width of keys, queries and values, for kinds that attend to a grid.
+        attention_heads: into how many parts that width is split, each with weights of its own.
+        attention_dropout: share of the attention weights dropped in training.
 
     Raises:
         DecoderError: a value is outside its range; all such faults are named.
@@ -52,6 +55,9 @@ class DecoderSpec:
     image_dropout: float = 0.0
     embedding_dropout: float = 0.5
     output_dropout: float = 0.5
+    attention_units: int = 512
+    attention_heads: int = 8
+    attention_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         faults = [text for is_wrong, text in self._checks() if is_wrong]
@@ -83,7 +89,7 @@ class DecoderSpec:
             raise DecoderError(f"The decoder description is damaged: {error}.") from error
 
     def _checks(self) -> list[tuple[bool, str]]:
-        shares = ("image_dropout", "embedding_dropout", "output_dropout")
+        shares = ("image_dropout", "embedding_dropout", "output_dropout", "attention_dropout")
         widths = {"vector": 1, "grid": 3}
         return [
             (
@@ -92,6 +98,11 @@ class DecoderSpec:
             ),
             (self.units < 1, f"units={self.units}, expected 1 or more"),
             (self.embedding_size < 1, f"embedding_size={self.embedding_size}, expected 1 or more"),
+            (
+                self.attention_heads < 1 or self.attention_units % self.attention_heads != 0,
+                f"attention_units={self.attention_units} cannot be split into "
+                f"attention_heads={self.attention_heads}, expected a whole number of units each",
+            ),
             (
                 len(self.feature_shape) != widths.get(self.feature_kind)
                 or any(size < 1 for size in self.feature_shape),

@@ -51,16 +51,24 @@ def test_a_damaged_description_is_refused(record, message):
         DecoderSpec.from_json(record)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["inject", "merge"])
 def test_kinds_that_read_vectors_refuse_grids(kind):
     spec = default_spec(kind, 9, feature_kind="grid", feature_shape=(7, 7, 8))
     with pytest.raises(DecoderError, match=r"reads one vector an image.*feature_kind='grid'"):
         build_decoder(spec)
 
 
+def test_kinds_that_read_grids_refuse_vectors():
+    spec = default_spec("attention", 9, feature_kind="vector", feature_shape=(8,))
+    with pytest.raises(DecoderError, match=r"reads a grid of every image.*feature_kind='vector'"):
+        build_decoder(spec)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"reward_samples": 1}, "reward_samples=1, expected 2 or more"),
+        ({"reward_epochs": -1, "reward_bleu": -0.5}, r"reward_epochs=-1.*reward_bleu=-0\.5"),
         ({"epochs": 0}, "epochs=0, expected 1 or more"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"learning_rate": 0.0}, r"learning_rate=0\.0, expected a number above 0"),

@@ -1,16 +1,20 @@
 """A toy captioning task small enough to train in seconds, and features held in memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from captioner.datasets.records import CaptionedImage
+from captioner.decoders.registry import default_spec
+from captioner.decoders.spec import DecoderSpec
 from captioner.text.tokens import TokenisedCaptions, tokenise_captions
 from captioner.text.vocabulary import Vocabulary
 
 COLOURS = ("red", "green", "blue", "black")
 THINGS = ("ball", "box", "cone")
 WIDTH = 8
+GRID = (2, 2, WIDTH)
 
 
 class ArrayFeatures:
@@ -19,10 +23,28 @@ class ArrayFeatures:
     def __init__(self, vectors: dict[str, np.ndarray]) -> None:
         self._vectors = vectors
         self.image_ids = tuple(vectors)
-        self.shapes = {"vector": next(iter(vectors.values())).shape}
+        self.shapes = {"vector": (WIDTH,), "grid": GRID}
 
     def read(self, kind: str, image_ids: Sequence[str]) -> np.ndarray:
-        return np.stack([self._vectors[image_id] for image_id in image_ids]).astype(np.float32)
+        vectors_NF = np.stack([self._vectors[image_id] for image_id in image_ids])
+        features_N = _spread(vectors_NF) if kind == "grid" else vectors_NF
+        return features_N.astype(np.float32)
+
+
+def _spread(vectors_NF: np.ndarray) -> np.ndarray:
+    """Shows the colour in one place of a grid and the thing in another."""
+    grids_NHWC = np.zeros((len(vectors_NF), *GRID))
+    grids_NHWC[:, 0, 1, : len(COLOURS)] = vectors_NF[:, : len(COLOURS)]
+    grids_NHWC[:, 1, 0, len(COLOURS) :] = vectors_NF[:, len(COLOURS) :]
+    return grids_NHWC
+
+
+def small_spec(kind: str, vocabulary_size: int, **changes: Any) -> DecoderSpec:
+    """A decoder of any kind, small, for the toy features."""
+    small: dict[str, Any] = {"units": 16, "embedding_size": 12, "feature_shape": (WIDTH,)}
+    if default_spec(kind, vocabulary_size).feature_kind == "grid":
+        small |= {"feature_shape": GRID, "attention_units": 8, "attention_heads": 2}
+    return default_spec(kind, vocabulary_size, **{**small, **changes})
 
 
 def toy_task(
