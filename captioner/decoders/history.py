@@ -5,11 +5,13 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 from captioner.files import replace_file
 
 HISTORY_FILE = "history.csv"
+
+PhaseName = Literal["cross_entropy", "self_critical"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,9 @@ class EpochRow:
 
     Args:
         epoch: counted from 1.
-        loss: mean training loss of a token, in nats, with dropout and label smoothing.
+        phase: "cross_entropy" or "self_critical".
+        loss: mean training loss of a token, in nats, with dropout and label smoothing; of the
+            self-critical phase, minus the mean reward of a caption.
         dev_loss: mean loss of a dev token, in nats, without either.
         dev_score: what the caller's scorer gave; the higher the better.
         is_best: whether these weights became the ones to keep.
@@ -27,6 +31,7 @@ class EpochRow:
     """
 
     epoch: int
+    phase: PhaseName
     loss: float
     dev_loss: float
     dev_score: float
@@ -62,6 +67,7 @@ def _parse_row(row: dict[str, str]) -> EpochRow:
     try:
         return EpochRow(
             epoch=int(row["epoch"]),
+            phase=_parse_phase(row["phase"]),
             loss=float(row["loss"]),
             dev_loss=float(row["dev_loss"]),
             dev_score=float(row["dev_score"]),
@@ -71,3 +77,10 @@ def _parse_row(row: dict[str, str]) -> EpochRow:
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{row} is no epoch of a training") from error
+
+
+def _parse_phase(text: str) -> PhaseName:
+    for phase in get_args(PhaseName):
+        if text == phase:
+            return cast(PhaseName, phase)
+    raise ValueError(f"{text!r} is no phase of a training")

@@ -6,14 +6,33 @@ checkpoint, and because the fused update takes a quarter of the time on a proces
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from captioner.decoders.settings import TrainSettings
-
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How fast weights change, from the first step to the last.
+
+    Args:
+        learning_rate: the highest; after it the rate falls to zero along half a cosine.
+        warmup_steps: steps over which it rises from zero.
+        num_steps: steps in all.
+    """
+
+    learning_rate: float
+    warmup_steps: int
+    num_steps: int
+
+    def rate(self, step: int) -> float:
+        """Returns the rate of a step, counted from 0."""
+        warmup = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        return self.learning_rate * warmup * (1 + math.cos(math.pi * step / self.num_steps)) / 2
 
 
 class Optimizer:
@@ -21,50 +40,49 @@ class Optimizer:
 
     Args:
         weights: what to train, by name.
-        settings: learning rate, warm-up, clipping and mean.
-        num_steps: steps of the whole training, at the end of which the rate reaches zero.
+        schedule: how fast.
+        clip_norm: gradients longer than this are scaled down to it.
+        ema: decay of the running mean of the weights; 0 keeps none.
     """
 
     def __init__(
-        self, weights: Mapping[str, keras.Variable], settings: TrainSettings, num_steps: int
+        self,
+        weights: Mapping[str, keras.Variable],
+        schedule: Schedule,
+        *,
+        clip_norm: float,
+        ema: float,
     ) -> None:
-        self._settings = settings
-        self._num_steps = num_steps
+        self.schedule = schedule
+        self._clip_norm = clip_norm
+        self._ema = ema
         self._weights = {name: variable.value for name, variable in weights.items()}
         self._first = _like(self._weights, zeros=True)
         self._second = _like(self._weights, zeros=True)
-        self.mean = _like(self._weights, zeros=False) if settings.ema else self._weights
+        self.mean = _like(self._weights, zeros=False) if ema else self._weights
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
         """Everything that training changes, by a name that says what it is."""
         groups = {"weights": self._weights, "first": self._first, "second": self._second}
-        if self._settings.ema:
+        if self._ema:
             groups["mean"] = self.mean
         return {f"{group}/{name}": v for group, vs in groups.items() for name, v in vs.items()}
 
-    def learning_rate(self, step: int) -> float:
-        """Returns the rate of a step, counted from 0."""
-        settings = self._settings
-        warmup = min(1.0, (step + 1) / (settings.warmup_steps + 1))
-        return (
-            settings.learning_rate * warmup * (1 + math.cos(math.pi * step / self._num_steps)) / 2
-        )
-
-    def schedule(self, step: int) -> np.ndarray:
+    def coefficients(self, step: int) -> np.ndarray:
         """Returns what `apply` needs to know of a step: float32 (rate, b1^t, b2^t, decay of mean).
 
         The mean's decay starts low, or the mean would remember the initial weights for long.
         """
-        decay = min(self._settings.ema, (1 + step) / (10 + step))
+        decay = min(self._ema, (1 + step) / (10 + step))
         corrections = (_BETA_1 ** (step + 1), _BETA_2 ** (step + 1))
-        return np.array([self.learning_rate(step), *corrections, decay], np.float32)
+        return np.array([self.schedule.rate(step), *corrections, decay], np.float32)
 
-    def apply(self, gradients: Sequence[tf.Tensor], schedule_4: tf.Tensor) -> tf.Tensor:
+    def apply(self, gradients: Sequence[tf.Tensor], coefficients_4: tf.Tensor) -> tf.Tensor:
         """Makes one step, inside a graph; returns the gradients' norm before clipping."""
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        clipped, norm = tf.clip_by_global_norm(dense, self._settings.clip_norm)
-        rate, beta_1_power, beta_2_power, decay = tf.unstack(schedule_4)
+        clipped, norm = tf.clip_by_global_norm(dense, self._clip_norm)
+        rate, beta_1_power, beta_2_power, decay = tf.unstack(coefficients_4)
         for name, gradient in zip(self._weights, clipped, strict=True):
             tf.raw_ops.ResourceApplyAdam(
                 var=self._weights[name].handle,
@@ -78,7 +96,7 @@ class Optimizer:
                 epsilon=_EPSILON,
                 grad=gradient,
             )
-            if self._settings.ema:
+            if self._ema:
                 self.mean[name].assign_sub((1 - decay) * (self.mean[name] - self._weights[name]))
         return norm
 

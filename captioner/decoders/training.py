@@ -1,14 +1,10 @@
-"""Training of a decoder with teacher forcing over whole captions.
+"""Training of a decoder: by cross-entropy, then, if wanted, by the score of its own captions.
 
-Each step reads captions of like length once and predicts every next word of theirs, instead of
-one example a word. After each epoch the caller's scorer judges captions that the decoder made
-itself; the weights with the best score are kept.
-
-Dimension key: N images, M captions, T positions, P real positions, V tokens.
+After each epoch the caller's scorer judges captions that the decoder made itself; the weights
+with the best score are kept, and the second phase starts from the best of the first.
 """
 
 import hashlib
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,21 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from captioner.decoders.batches import Batch, CaptionBatches
 from captioner.decoders.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from captioner.decoders.decoder import Decoder
-from captioner.decoders.history import HISTORY_FILE, EpochRow, write_history
-from captioner.decoders.optimizer import Optimizer
+from captioner.decoders.feature_reader import FeatureReader
+from captioner.decoders.history import HISTORY_FILE, EpochRow, PhaseName, write_history
+from captioner.decoders.phase import Phase
 from captioner.decoders.precision import find_precision
 from captioner.decoders.registry import build_decoder
+from captioner.decoders.self_critical import Reward, SelfCritical
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.spec import DecoderSpec
-from captioner.decoders.steps import compile_loss, compile_step
 from captioner.decoders.storage import SPEC_FILE, WEIGHTS_FILE, write_weights
-from captioner.errors import DecoderError
+from captioner.decoders.teacher_forcing import DevLoss, TeacherForcing
+from captioner.errors import UsageError
 from captioner.features.reading import Features
 from captioner.files import write_json
-from captioner.progress import Progress
 from captioner.text.tokens import TokenisedCaptions
 
 MAX_FITTED = 8192  # images that a decoder's statistics are taken from
@@ -60,6 +56,7 @@ def train_decoder(
     settings: TrainSettings,
     folder: Path,
     score_dev: ScoreDev,
+    reward: Reward | None = None,
 ) -> TrainingSummary:
     """Trains a decoder, or goes on where an interrupted call left off.
 
@@ -77,12 +74,17 @@ def train_decoder(
         folder: an existing folder of this run's own.
         score_dev: judges a float32 decoder by captions that it makes for dev images; higher is
             better. It must not depend on anything but the decoder's weights.
+        reward: judges captions drawn for training images, where `settings.reward_epochs` asks
+            for that phase.
 
     Raises:
+        UsageError: such epochs are asked for, and there is no reward.
         DecoderError: a split is empty, features do not fit the spec, the loss is no longer a
             number, or `folder` holds the checkpoint of another run.
     """
-    run = _TrainingRun(spec, features, captions, settings, score_dev)
+    if settings.reward_epochs and reward is None:
+        raise UsageError(f"reward_epochs={settings.reward_epochs} needs a reward, received none.")
+    run = _TrainingRun(spec, features, captions, settings, score_dev, reward)
     identity = _describe_run(spec, captions, settings)
     checkpoint = load_checkpoint(folder, identity)
     if checkpoint is not None:
@@ -96,7 +98,7 @@ def train_decoder(
 
 
 class _TrainingRun:
-    """The moving parts of a training run: two decoders, an optimiser, the epochs done.
+    """The moving parts of a training run: two decoders, the phase it is in, the epochs done.
 
     One decoder is trained, perhaps in bfloat16; the other holds the weights' mean in float32 and
     is the one that is judged and kept.
@@ -109,47 +111,40 @@ class _TrainingRun:
         captions: TokenisedCaptions,
         settings: TrainSettings,
         score_dev: ScoreDev,
+        reward: Reward | None,
     ) -> None:
         self.spec = spec
         self.settings = settings
         self.history: list[EpochRow] = []
         self.best: dict[str, np.ndarray] = {}
-        self._features = features
+        self._features = FeatureReader(features, spec)
+        self._captions = captions
+        self._reward = reward
         self._score_dev = score_dev
-        self._train = CaptionBatches(captions, "train", settings.batch_size)
-        self._dev = CaptionBatches(captions, "dev", settings.batch_size)
         precision = find_precision(settings.precision)
         self._decoder = build_decoder(spec, precision=precision, seed=settings.seed)
-        self._decoder.fit(self._sample_images(captions))
+        self._decoder.fit(self._sample_images())
         self._judged = build_decoder(spec, seed=settings.seed)
-        num_steps = settings.epochs * len(self._train)
-        self._optimizer = Optimizer(self._decoder.weights, settings, num_steps)
-        self._step = compile_step(self._decoder, self._optimizer, settings)
-        self._dev_step = compile_loss(self._judged)
-
-    def _sample_images(self, captions: TokenisedCaptions) -> np.ndarray:
-        """Returns the features of up to MAX_FITTED training images, evenly spread."""
-        image_ids = captions.image_ids_in("train")
-        step = -(-len(image_ids) // MAX_FITTED)
-        return self._features.read(self.spec.feature_kind, image_ids[:: max(1, step)])
+        self._dev_loss = DevLoss(self._judged, self._features, captions, settings.batch_size)
+        self._phase = self._make_phase("cross_entropy")
 
     @property
     def is_complete(self) -> bool:
-        """Whether all epochs are done or the dev score has ceased to rise."""
-        return len(self.history) >= self.settings.epochs or self._has_stalled
-
-    @property
-    def _has_stalled(self) -> bool:
-        best_epoch = max((row.epoch for row in self.history if row.is_best), default=0)
-        return len(self.history) - best_epoch >= self.settings.patience
+        """Whether all epochs are done, or have ceased to raise the dev score."""
+        return self._next_phase() is None
 
     def train_epoch(self) -> None:
-        """Reads every training caption once, then judges the outcome."""
+        """Goes through the training data once, then judges the outcome."""
+        phase = self._next_phase()
+        if phase is None:
+            return
+        if phase != self._phase.name:
+            self._enter(phase)
         started = time.monotonic()
-        loss, num_words = self._read_captions()
+        totals = self._phase.train_epoch(len(self._rows(phase)), self._label(phase))
         seconds = time.monotonic() - started
         for name, variable in self._judged.weights.items():
-            variable.assign(self._optimizer.mean[name])
+            variable.assign(self._phase.optimizer.mean[name])
         score = float(self._score_dev(self._judged))
         is_best = not self.history or score > max(row.dev_score for row in self.history)
         if is_best:
@@ -157,75 +152,79 @@ class _TrainingRun:
         self.history.append(
             EpochRow(
                 epoch=len(self.history) + 1,
-                loss=loss,
-                dev_loss=self._measure_dev_loss(),
+                phase=phase,
+                loss=totals.loss,
+                dev_loss=self._dev_loss.measure(),
                 dev_score=score,
                 is_best=is_best,
                 seconds=time.monotonic() - started,
-                words_per_second=num_words / seconds,
+                words_per_second=totals.num_words / seconds,
             )
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Puts everything back to the end of the last whole epoch."""
-        for name, variable in self._optimizer.variables.items():
-            variable.assign(checkpoint.variables[name])
         self.history = list(checkpoint.history)
         self.best = dict(checkpoint.best)
+        if self.history[-1].phase != self._phase.name:
+            self._phase = self._make_phase(self.history[-1].phase)
+        for name, variable in self._phase.optimizer.variables.items():
+            variable.assign(checkpoint.variables[name])
 
     def checkpoint(self, identity: dict[str, object]) -> Checkpoint:
         """Returns all that `restore` needs."""
-        variables = {name: v.numpy() for name, v in self._optimizer.variables.items()}
+        variables = {name: v.numpy() for name, v in self._phase.optimizer.variables.items()}
         return Checkpoint(identity, tuple(self.history), variables, self.best)
 
     def summary(self) -> TrainingSummary:
         """Returns what the run came to."""
         best = max((row for row in self.history if row.is_best), key=lambda row: row.epoch)
-        stopped_early = len(self.history) < self.settings.epochs
+        stopped_early = len(self._rows("cross_entropy")) < self.settings.epochs
         return TrainingSummary(tuple(self.history), best, stopped_early)
 
-    def _read_captions(self) -> tuple[float, int]:
-        epoch = len(self.history)
-        total, num_words = 0.0, 0
-        label = f"train, epoch {epoch + 1} of {self.settings.epochs}"
-        with Progress(label, len(self._train), unit="batch") as progress:
-            batches = self._train.shuffled(self.settings.seed, epoch)
-            for step, batch in enumerate(batches, epoch * len(self._train)):
-                total += self._train_batch(batch, step) * len(batch.targets_P)
-                num_words += len(batch.targets_P)
-                progress.note(f"loss {total / num_words:.3f}")
-                progress.advance()
-        return total / num_words, num_words
+    def _next_phase(self) -> PhaseName | None:
+        """Returns the phase that the next epoch belongs to; None when there is no more to do."""
+        if not self._rows("self_critical") and not self._is_taught:
+            return "cross_entropy"
+        if len(self._rows("self_critical")) < self.settings.reward_epochs:
+            return "self_critical"
+        return None
 
-    def _train_batch(self, batch: Batch, step: int) -> float:
-        seed = np.array([self.settings.seed, step], np.int32)
-        schedule_4 = self._optimizer.schedule(step)
-        loss = float(self._step(*self._tensors(batch), schedule_4, seed))
-        if not math.isfinite(loss):
-            raise DecoderError(
-                f"The training loss became {loss} at step {step}, epoch {len(self.history) + 1}. "
-                f"Lower the learning rate (now {self.settings.learning_rate}), or train with "
-                f"precision='float32' (now {self.settings.precision!r}); if the features hold "
-                "NaN or infinity, extract them again."
-            )
-        return loss
+    @property
+    def _is_taught(self) -> bool:
+        """Whether the first phase has had all its epochs, or its dev score ceased to rise."""
+        rows = self._rows("cross_entropy")
+        best_epoch = max((row.epoch for row in rows if row.is_best), default=0)
+        return len(rows) >= self.settings.epochs or len(rows) - best_epoch >= self.settings.patience
 
-    def _measure_dev_loss(self) -> float:
-        sums = [
-            (float(self._dev_step(*self._tensors(batch))) * len(batch.targets_P))
-            for batch in self._dev.in_order()
-        ]
-        return sum(sums) / sum(len(batch.targets_P) for batch in self._dev.in_order())
+    def _rows(self, phase: PhaseName) -> list[EpochRow]:
+        return [row for row in self.history if row.phase == phase]
 
-    def _tensors(self, batch: Batch) -> tuple[np.ndarray, ...]:
-        features_N = self._features.read(self.spec.feature_kind, batch.image_ids)
-        if features_N.shape[1:] != self.spec.feature_shape:
-            raise DecoderError(
-                f"The {self.spec.feature_kind} features have shape {features_N.shape[1:]}, and "
-                f"the decoder expects {self.spec.feature_shape}. Extract features with the "
-                "backbone that the decoder is meant for."
-            )
-        return features_N, batch.tokens_MT, batch.image_index_M, batch.positions_P, batch.targets_P
+    def _enter(self, phase: PhaseName) -> None:
+        """Starts a phase from the best weights so far."""
+        for name, variable in self._decoder.weights.items():
+            variable.assign(self.best[name])
+        self._phase = self._make_phase(phase)
+
+    def _make_phase(self, phase: PhaseName) -> Phase:
+        common = (self._decoder, self._features, self._captions, self.settings)
+        if phase == "self_critical" and self._reward is not None:
+            return SelfCritical(*common, self._reward)
+        return TeacherForcing(*common)
+
+    def _label(self, phase: PhaseName) -> str:
+        num_epochs = {
+            "cross_entropy": self.settings.epochs,
+            "self_critical": self.settings.reward_epochs,
+        }
+        doing = {"cross_entropy": "train", "self_critical": "train on rewards"}
+        return f"{doing[phase]}, epoch {len(self._rows(phase)) + 1} of {num_epochs[phase]}"
+
+    def _sample_images(self) -> np.ndarray:
+        """Returns the features of up to MAX_FITTED training images, evenly spread."""
+        image_ids = self._captions.image_ids_in("train")
+        step = max(1, -(-len(image_ids) // MAX_FITTED))
+        return self._features.read(image_ids[::step])
 
 
 def _describe_run(

@@ -3,15 +3,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from captioner.decoders.optimizer import Optimizer
-from captioner.decoders.settings import TrainSettings
+from captioner.decoders.optimizer import Optimizer, Schedule
 from captioner.decoders.steps import mean_loss
 
 
-def one_weight(**settings):
+def one_weight(*, warmup_steps=0, clip_norm=5.0, ema=0.0):
     weight = keras.Variable(np.array([1.0, -2.0, 3.0], np.float32))
-    values = {"warmup_steps": 0, "ema": 0.0, "learning_rate": 0.1, **settings}
-    return weight, Optimizer({"w": weight}, TrainSettings(**values), num_steps=100)
+    schedule = Schedule(learning_rate=0.1, warmup_steps=warmup_steps, num_steps=100)
+    return weight, Optimizer({"w": weight}, schedule, clip_norm=clip_norm, ema=ema)
 
 
 def test_steps_equal_those_of_keras_adam():
@@ -20,15 +19,15 @@ def test_steps_equal_those_of_keras_adam():
     adam = keras.optimizers.Adam(learning_rate=0.1)
     for step in range(5):
         gradient = tf.constant([0.3, -1.0, 0.01]) * (step + 1)
-        optimizer.apply([gradient], optimizer.schedule(step))
-        adam.learning_rate = optimizer.learning_rate(step)
+        optimizer.apply([gradient], optimizer.coefficients(step))
+        adam.learning_rate = optimizer.schedule.rate(step)
         adam.apply([gradient], [reference])
     np.testing.assert_allclose(weight.numpy(), reference.numpy(), rtol=1e-4)
 
 
 def test_the_rate_rises_then_falls_to_zero():
     _, optimizer = one_weight(warmup_steps=9)
-    rates = [optimizer.learning_rate(step) for step in range(101)]
+    rates = [optimizer.schedule.rate(step) for step in range(101)]
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == rates[9] == pytest.approx(0.1 * (1 + np.cos(0.09 * np.pi)) / 2)
     assert rates[50] == pytest.approx(0.05)
@@ -38,7 +37,7 @@ def test_the_rate_rises_then_falls_to_zero():
 
 def test_long_gradients_are_scaled_down():
     _, optimizer = one_weight(clip_norm=1.0)
-    norm = optimizer.apply([tf.constant([30.0, 0.0, 40.0])], optimizer.schedule(0))
+    norm = optimizer.apply([tf.constant([30.0, 0.0, 40.0])], optimizer.coefficients(0))
     assert float(norm) == pytest.approx(50.0)
     first = optimizer.variables["first/w"].numpy()
     np.testing.assert_allclose(first, [0.1 * 0.6, 0.0, 0.1 * 0.8], rtol=1e-5)
@@ -48,7 +47,7 @@ def test_the_mean_follows_the_weights_ever_more_slowly():
     weight, optimizer = one_weight(ema=0.9)
     expected = weight.numpy()
     for step in range(200):
-        optimizer.apply([tf.constant([1.0, -1.0, 0.5])], optimizer.schedule(min(step, 99)))
+        optimizer.apply([tf.constant([1.0, -1.0, 0.5])], optimizer.coefficients(min(step, 99)))
         decay = min(0.9, (1 + min(step, 99)) / (10 + min(step, 99)))
         expected = decay * expected + (1 - decay) * weight.numpy()
     np.testing.assert_allclose(optimizer.mean["w"].numpy(), expected, rtol=1e-4)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toys import WIDTH, ArrayFeatures, toy_name, toy_task
+from toys import WIDTH, ArrayFeatures, small_spec, toy_name, toy_task
 
 from captioner.decoders.captions import CaptionGenerator
 from captioner.decoders.checkpoint import CHECKPOINT_FILE
-from captioner.decoders.registry import KINDS, default_spec
+from captioner.decoders.registry import KINDS
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.storage import load_decoder
 from captioner.decoders.training import train_decoder
@@ -31,9 +31,7 @@ SETTINGS = TrainSettings(
 
 
 def toy_spec(vocabulary, kind="inject"):
-    small = {"feature_shape": (WIDTH,), "units": 16, "embedding_size": 12}
-    dropouts = {"embedding_dropout": 0.1, "output_dropout": 0.1}
-    return default_spec(kind, len(vocabulary), **small, **dropouts)
+    return small_spec(kind, len(vocabulary), embedding_dropout=0.1, output_dropout=0.1)
 
 
 def train_toy(folder: Path, settings=SETTINGS, score_dev=lambda decoder: 0.0, kind="inject"):
@@ -150,18 +148,18 @@ sys.path.insert(0, sys.argv[1])
 import test_training as toy
 
 batches = 0
-from captioner.decoders.training import _TrainingRun
+from captioner.decoders.feature_reader import FeatureReader
 
-tensors = _TrainingRun._tensors
+read = FeatureReader.read
 
-def tensors_until_killed(run, batch):
+def read_until_killed(reader, image_ids):
     global batches
     batches += 1
     if batches > int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return tensors(run, batch)
+    return read(reader, image_ids)
 
-_TrainingRun._tensors = tensors_until_killed
+FeatureReader.read = read_until_killed
 toy.train_toy(Path(sys.argv[2]), score_dev=toy.mean_bias)
 """
 
@@ -202,7 +200,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, content):
 def test_a_loss_that_is_no_number_says_what_to_do(tmp_path):
     vocabulary, captions, features = toy_task()
     broken = ArrayFeatures({i: np.full(WIDTH, np.nan) for i in features.image_ids})
-    with pytest.raises(DecoderError, match=r"became nan at step 0, epoch 1\. Lower the learning"):
+    with pytest.raises(DecoderError, match="became nan at step 0. Lower the learning"):
         train_decoder(toy_spec(vocabulary), broken, captions, SETTINGS, tmp_path, mean_bias)
     assert not (tmp_path / "decoder.weights.h5").exists()
 

@@ -1,0 +1,109 @@
+"""Training by cross-entropy with teacher forcing: predict each next word of human captions.
+
+Dimension key: N images, M captions, T positions, P real positions.
+"""
+
+import numpy as np
+
+from captioner.decoders.batches import Batch, CaptionBatches
+from captioner.decoders.decoder import Decoder
+from captioner.decoders.feature_reader import FeatureReader
+from captioner.decoders.history import PhaseName
+from captioner.decoders.optimizer import Optimizer, Schedule
+from captioner.decoders.phase import EpochTotals, check_loss
+from captioner.decoders.settings import TrainSettings
+from captioner.decoders.steps import compile_loss, compile_step
+from captioner.progress import Progress
+from captioner.text.tokens import TokenisedCaptions
+
+
+class TeacherForcing:
+    """Reads every training caption once an epoch, in batches of like length.
+
+    Args:
+        decoder: what to train.
+        features: of the training images.
+        captions: of a train split.
+        settings: how to train.
+
+    Attributes:
+        name: of the phase.
+        optimizer: with the state of this phase.
+    """
+
+    name: PhaseName = "cross_entropy"
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        features: FeatureReader,
+        captions: TokenisedCaptions,
+        settings: TrainSettings,
+    ) -> None:
+        self._settings = settings
+        self._features = features
+        self._batches = CaptionBatches(captions, "train", settings.batch_size)
+        schedule = Schedule(
+            settings.learning_rate, settings.warmup_steps, settings.epochs * len(self._batches)
+        )
+        self.optimizer = Optimizer(
+            decoder.weights, schedule, clip_norm=settings.clip_norm, ema=settings.ema
+        )
+        self._step = compile_step(decoder, self.optimizer, settings.label_smoothing)
+
+    def train_epoch(self, epoch: int, label: str) -> EpochTotals:
+        """Reads all captions; the loss is the mean cross-entropy of a token, in nats."""
+        total, num_words = 0.0, 0
+        with Progress(label, len(self._batches), unit="batch") as progress:
+            batches = self._batches.shuffled(self._settings.seed, epoch)
+            for step, batch in enumerate(batches, epoch * len(self._batches)):
+                total += self._train_batch(batch, step) * len(batch.targets_P)
+                num_words += len(batch.targets_P)
+                progress.note(f"loss {total / num_words:.3f}")
+                progress.advance()
+        return EpochTotals(total / num_words, num_words)
+
+    def _train_batch(self, batch: Batch, step: int) -> float:
+        seed = np.array([self._settings.seed, step], np.int32)
+        weights_P = np.ones(len(batch.targets_P), np.float32)
+        coefficients_4 = self.optimizer.coefficients(step)
+        arrays = batch_arrays(batch, self._features)
+        loss = float(self._step(*arrays, weights_P, coefficients_4, seed))
+        return check_loss(loss, step, self._settings.learning_rate)
+
+
+class DevLoss:
+    """The mean cross-entropy of a dev token, in nats, without dropout or label smoothing.
+
+    Args:
+        decoder: what to judge.
+        features: of the dev images.
+        captions: of a dev split.
+        batch_size: captions judged at a time.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        features: FeatureReader,
+        captions: TokenisedCaptions,
+        batch_size: int,
+    ) -> None:
+        self._features = features
+        self._batches = CaptionBatches(captions, "dev", batch_size)
+        self._measure = compile_loss(decoder)
+
+    def measure(self) -> float:
+        """Returns it for the decoder's present weights."""
+        total, num_words = 0.0, 0
+        for batch in self._batches.in_order():
+            loss = float(self._measure(*batch_arrays(batch, self._features)))
+            total += loss * len(batch.targets_P)
+            num_words += len(batch.targets_P)
+        return total / num_words
+
+
+def batch_arrays(batch: Batch, features: FeatureReader) -> tuple[np.ndarray, ...]:
+    """Returns what a compiled step reads of a batch: features first, then words."""
+    features_N = features.read(batch.image_ids)
+    return features_N, batch.tokens_MT, batch.image_index_M, batch.positions_P, batch.targets_P
