@@ -182,9 +182,12 @@ class PretrainSection(_Section):
 
 
 class ExtractSection(_Section):
-    """What is computed from each photograph; batch size and workers do not change it."""
+    """What is computed from each photograph; batch size and workers do not change it.
 
-    outputs: FeatureKinds = ("vector",)
+    `outputs` is the vector, and the grid as well where the decoder reads it, unless set here.
+    """
+
+    outputs: FeatureKinds | None = None
     precision: Precision = "auto"
     batch_size: Count = 32
     workers: Count | None = None
@@ -204,7 +207,7 @@ class DecoderSection(_Section):
     The fields are those of `captioner.decoders.spec.DecoderSpec`, which explains them.
     """
 
-    kind: Literal["inject", "merge"] = "inject"
+    kind: Literal["attention", "inject", "merge"] = "inject"
     units: Count | None = None
     embedding_size: Count | None = None
     tied_embeddings: bool | None = None
@@ -214,6 +217,14 @@ class DecoderSection(_Section):
     image_dropout: Share | None = None
     embedding_dropout: Share | None = None
     output_dropout: Share | None = None
+    attention_units: Count | None = None
+    attention_heads: Count | None = None
+    attention_dropout: Share | None = None
+
+    @property
+    def reads(self) -> FeatureKind:
+        """The kind of features that the decoder reads."""
+        return "grid" if self.kind == "attention" else "vector"
 
     def chosen(self) -> dict[str, Any]:
         """Returns the fields that the pipeline file sets, without the kind."""
@@ -236,6 +247,11 @@ class TrainSection(_Section):
     label_smoothing: Share = 0.1
     ema: Share = 0.995
     patience: Count = 5
+    reward_epochs: Annotated[int, Field(ge=0)] = 0
+    reward_learning_rate: Positive = 1e-4
+    reward_images: Count = 50
+    reward_samples: Annotated[int, Field(ge=2)] = 5
+    reward_bleu: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     seed: Seed = 0
     precision: Precision = "auto"
 
@@ -275,6 +291,13 @@ class Settings(_Section):
     decoder: DecoderSection = DecoderSection()
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+
+    @property
+    def feature_kinds(self) -> tuple[FeatureKind, ...]:
+        """What is extracted; the vector always, since the nearest-neighbour baseline reads it."""
+        if self.extract.outputs is not None:
+            return self.extract.outputs
+        return ("vector",) if self.decoder.reads == "vector" else ("vector", "grid")
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -339,6 +362,8 @@ class Pipeline:
         except ValidationError as error:
             faults += describe_faults(error, Settings)
         faults += [*_dataset_faults(raw), *_pretrain_faults(raw)]
+        if settings is not None:
+            faults += _feature_faults(settings)
         if check_paths:
             faults += _path_faults(raw)
         if faults or settings is None:
@@ -473,6 +498,28 @@ def _dataset_faults(raw: Mapping[str, Any]) -> list[str]:
     fractions = dataset.get("split_fractions")
     if _are_numbers(fractions) and (min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6):
         faults.append(f"[dataset] split_fractions = {fractions}: expected shares that add to 1")
+    return faults
+
+
+def _feature_faults(settings: Settings) -> list[str]:
+    """Finds decoders whose features are not there."""
+    faults = []
+    kind, reads = settings.decoder.kind, settings.decoder.reads
+    if reads not in settings.feature_kinds:
+        faults.append(
+            f"[extract] outputs = {list(settings.feature_kinds)}: decoder.kind '{kind}' reads the "
+            f"{reads}; add '{reads}', or leave outputs out"
+        )
+    if "vector" not in settings.feature_kinds:
+        faults.append(
+            f"[extract] outputs = {list(settings.feature_kinds)}: the nearest-neighbour baseline "
+            "reads the vector; add 'vector', or leave outputs out"
+        )
+    if settings.train.features is not None and reads == "grid":
+        faults.append(
+            f"[train] features = {settings.train.features!r}: a features.pkl holds vectors, and "
+            f"decoder.kind '{kind}' reads grids; set decoder.kind to 'inject' or 'merge'"
+        )
     return faults
 
 

@@ -138,3 +138,27 @@ def test_defaults_and_fields_are_those_of_what_they_configure(pipeline_file):
     derived = {"vocabulary_size", "feature_kind", "feature_shape"}
     fields = set(DecoderSpec.__dataclass_fields__) - derived
     assert set(DecoderSection.model_fields) == fields
+
+
+ATTENTION = f'{SCENES}\n[decoder]\nkind = "attention"\n'
+
+
+def test_what_is_extracted_follows_from_the_decoder(pipeline_file):
+    load = Pipeline.load
+    assert load(pipeline_file(SCENES)).settings.feature_kinds == ("vector",)
+    assert load(pipeline_file(ATTENTION)).settings.feature_kinds == ("vector", "grid")
+    both = ["extract.outputs=['vector', 'grid']"]
+    assert load(pipeline_file(SCENES), both).settings.feature_kinds == ("vector", "grid")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("extract.outputs=['vector']", r"\['vector'\]: decoder.kind 'attention' reads the grid"),
+        ("extract.outputs=['grid']", r"baseline reads the vector; add 'vector'"),
+        ("train.features=f.pkl", r"holds vectors, and decoder.kind 'attention' reads grids"),
+    ],
+)
+def test_a_decoder_whose_features_are_not_there_is_a_fault(pipeline_file, override, message):
+    with pytest.raises(ConfigError, match=message):
+        Pipeline.load(pipeline_file(ATTENTION), [override])

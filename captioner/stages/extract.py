@@ -22,7 +22,7 @@ def declare(sources: Sources) -> Stage:
             backbone.name,
             weights=sources.weights_file(run),
             seed=backbone.seed,
-            outputs=settings.outputs,
+            outputs=sources.settings.feature_kinds,
             precision=settings.precision,
         )
         summary = extract_features(
@@ -37,8 +37,7 @@ def declare(sources: Sources) -> Stage:
             earlier=run.earlier,
             encoder_name=fingerprint("encoder", SCHEMA, sources.encoding_inputs()),
         )
-        if "vector" in settings.outputs:
-            write_features_pickle(run.folder / PICKLE, FeatureStore.open(run.folder))
+        write_features_pickle(run.folder / PICKLE, FeatureStore.open(run.folder))
         return StageOutcome("\n  ".join([str(summary), *summary.notes]), summary.num_failed)
 
     inputs = {**sources.encoding_inputs(), "images": sources.images()}

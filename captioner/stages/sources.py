@@ -116,7 +116,7 @@ class Sources:
         extract = self.settings.extract
         return {
             **self.backbone_inputs(),
-            "extract.outputs": list(extract.outputs),
+            "extract.outputs": list(self.settings.feature_kinds),
             "extract.precision": extract.precision,
             **library_inputs("pillow", "tensorflow"),
         }

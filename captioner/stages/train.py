@@ -15,8 +15,10 @@ from captioner.stages import build, tokenize
 from captioner.stages.sources import Sources, library_inputs
 
 if TYPE_CHECKING:
+    from captioner.decoders.self_critical import Reward
     from captioner.decoders.training import ScoreDev
     from captioner.features.reading import Features
+    from captioner.text.tokens import TokenisedCaptions
     from captioner.text.vocabulary import Vocabulary
 
 SCHEMA = 1
@@ -41,7 +43,7 @@ def declare(sources: Sources) -> Stage:
             default_spec(
                 settings.decoder.kind,
                 len(vocabulary),
-                feature_shape=features.shapes["vector"],
+                feature_shape=features.shapes[settings.decoder.reads],
                 **settings.decoder.chosen(),
             ),
             features,
@@ -49,6 +51,7 @@ def declare(sources: Sources) -> Stage:
             TrainSettings(**settings.train.model_dump(exclude={"features"})),
             run.folder,
             dev_scorer(sources, features, vocabulary),
+            reward(sources, captions.restrict(features.image_ids)),
         )
         copy_companions(run)
         remove_checkpoint(run.folder)
@@ -152,6 +155,17 @@ def dev_scorer(sources: Sources, features: "Features", vocabulary: "Vocabulary")
         return float(score_cider(hypotheses, references).mean())
 
     return score_dev
+
+
+def reward(sources: Sources, captions: "TokenisedCaptions") -> "Reward | None":
+    """Returns the judge of captions drawn for training images, where training asks for one."""
+    from captioner.metrics.reward import CaptionReward, RewardSettings
+
+    settings = sources.settings.train
+    if not settings.reward_epochs:
+        return None
+    references = captions.restrict(captions.image_ids_in("train"))
+    return CaptionReward.from_captions(references, RewardSettings(bleu=settings.reward_bleu)).score
 
 
 def copy_companions(run: StageRun) -> None:

@@ -200,7 +200,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, content):
 def test_a_loss_that_is_no_number_says_what_to_do(tmp_path):
     vocabulary, captions, features = toy_task()
     broken = ArrayFeatures({i: np.full(WIDTH, np.nan) for i in features.image_ids})
-    with pytest.raises(DecoderError, match="became nan at step 0. Lower the learning"):
+    with pytest.raises(DecoderError, match=r"became nan at step 0\. Lower the learning"):
         train_decoder(toy_spec(vocabulary), broken, captions, SETTINGS, tmp_path, mean_bias)
     assert not (tmp_path / "decoder.weights.h5").exists()
 
