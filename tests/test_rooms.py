@@ -14,7 +14,7 @@ FLOORS = [
     {"config", "config_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images", "classifiers"},
-    {"stages", "captioning", "report", "serving"},
+    {"stages", "captioning", "probing", "report", "serving"},
     {"cli"},
 ]
 # rooms of one floor that may know each other, because one is made of the other

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "Say which stages are up to date and, if not, why.",
     "evaluate": "Score a model, or captions made by anything.",
     "report": "Make an evaluation's report again: one HTML file.",
+    "probe": "Say what an encoder's features know of caption words.",
     "compare": "Set evaluated systems side by side: settings, scores, captions.",
     "pretrain": "Train an encoder of your own from class folders.",
     "data": "Download a data set, or unpack one that you have.",
