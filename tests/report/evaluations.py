@@ -1,0 +1,68 @@
+"""Evaluations made in a moment: drawn photographs, captions with awkward texts, real scores."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from captioner.metrics.bootstrap import Resampling
+from captioner.metrics.evaluation import evaluate_captions
+from captioner.metrics.signature import Origin
+from captioner.report.evaluation import ScoredImage, write_evaluation
+
+SCRIPT = "<script>window.hacked = true</script>"
+BREAKOUT = '"><img src=x onerror="window.hacked = true">'
+HEBREW = "כלב רץ על החוף"
+AWKWARD = [SCRIPT, BREAKOUT, HEBREW, 'it\'s "quoted" & <b>bold</b>', ""]
+COLOURS = ["red", "blue", "green"]
+BACKGROUND = {
+    "pipeline": "awkward",
+    "command": f"captioner run awkward --set dataset.path='{BREAKOUT}'",
+    "settings": {"dataset": {"path": SCRIPT}, "train": {"epochs": 2, "precision": None}},
+    "versions": {"python": "3.11.7", "captioner": "0.1.0"},
+    "stages": {
+        "train": {"seconds": 62.0, "peak_memory_bytes": 10**9, "created": "2026-01-02T03:04:05"},
+        "evaluate": {"seconds": 1.5, "peak_memory_bytes": None, "created": "2026-01-02T03:05:05"},
+    },
+    "history": [
+        {"epoch": 1, "loss": 4.0, "dev_loss": 3.5, "dev_score": 0.2, "is_best": True},
+        {"epoch": 2, "loss": 3.0, "dev_loss": 3.1, "dev_score": 0.4, "is_best": True},
+        {"epoch": 3, "loss": 2.5, "dev_loss": 3.2, "dev_score": 0.3, "is_best": False},
+    ],
+    "vocabulary": {"words_seen": 40, "words_kept": 30, "size": 33},
+}
+
+
+def make_images(folder: Path, num_images: int = 60) -> list[ScoredImage]:
+    """Draws photographs; the last but one is damaged, the last has gone."""
+    (folder / "photos").mkdir(parents=True)
+    images = []
+    for index in range(num_images):
+        colour = COLOURS[index % 3]
+        path = folder / "photos" / f"{index}.jpg"
+        Image.new("RGB", (64, 48), colour).save(path)
+        references = (f"A {colour} wall number {index}.", f"one {colour} wall, and nothing else")
+        caption = f"a {colour} wall" if index % 4 else "a wall"
+        others = (("a wall behind", -4.5), (f"the {colour}", -6.25))
+        image_id = f"<i>&\"{index}'"
+        if index < len(AWKWARD):
+            caption, references = AWKWARD[index], (AWKWARD[index] + " wall", *references)
+        images.append(ScoredImage(image_id, path, caption, -2.5, others, references, index / 20))
+    images[-2].path.write_bytes(b"not a JPEG")
+    images[-1].path.unlink()
+    return images
+
+
+def make_evaluation(folder: Path, num_images: int = 60) -> Path:
+    """Writes the files of an evaluation into a folder and returns it."""
+    images = make_images(folder, num_images)
+    training = {"1": ("a red wall", "the blue wall"), "2": ("a red wall",)}
+    report = evaluate_captions(
+        {image.image_id: image.caption for image in images},
+        {image.image_id: image.references for image in images},
+        training=training,
+        nearest=dict.fromkeys((image.image_id for image in images), "a blue door"),
+        origin=Origin(split="test", beam=3, seed=0),
+        resampling=Resampling(20, 0),
+    )
+    write_evaluation(folder, images, report.to_json(), BACKGROUND)
+    return folder

@@ -1,0 +1,140 @@
+import json
+import re
+import shutil
+
+import pytest
+from evaluations import AWKWARD, BACKGROUND, BREAKOUT, SCRIPT, make_images
+from markupsafe import escape
+from selfcontained import find_policy, find_references
+
+from captioner.errors import ArtifactError
+from captioner.report.charts import chart_scores
+from captioner.report.evaluation import read_evaluation, write_evaluation
+from captioner.report.evaluation_page import write_report
+from captioner.report.page import render
+
+
+@pytest.fixture(scope="module")
+def html(report):
+    return report.read_text(encoding="utf-8")
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    images = make_images(tmp_path, 8)
+    write_evaluation(tmp_path, images, {"model": 1}, BACKGROUND)
+    evaluation = read_evaluation(tmp_path)
+    assert list(evaluation.images) == images
+    assert evaluation.scores == {"model": 1}
+    assert evaluation.background == {**BACKGROUND, "photographs": str(tmp_path / "photos")}
+
+
+def test_photographs_are_found_where_they_have_moved(tmp_path):
+    write_evaluation(tmp_path, make_images(tmp_path, 8), {}, BACKGROUND)
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    assert not read_evaluation(tmp_path).images[0].path.exists()
+    assert read_evaluation(tmp_path, tmp_path / "moved").images[0].path.exists()
+
+
+@pytest.mark.parametrize("name", ["captions.jsonl", "scores.json", "background.json"])
+def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path, evaluation, name):
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluation, folder)
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError, match=rf"{name} is missing.*captioner run") as caught:
+        write_report(folder, tmp_path / "report.html")
+    assert str(folder) in str(caught.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"image_id": "1"}'])
+def test_a_damaged_file_is_no_traceback(tmp_path, evaluation, line):
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluation, folder)
+    (folder / "captions.jsonl").write_text(line + "\n")
+    with pytest.raises(ArtifactError, match=r"damaged or not an evaluation"):
+        write_report(folder, tmp_path / "report.html")
+
+
+def test_the_page_refers_to_nothing_outside_and_forbids_it(html):
+    assert find_references(html) == []
+    policy = find_policy(html)
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+
+
+def test_references_outside_would_be_found():
+    page = '<a href="http://a">b</a><style>@import "c"; d { e: url(//f) }</style><img onload="g">'
+    assert find_references(page) == ["href=http://a", '@import "c"', "//f", "onload=g"]
+
+
+def test_awkward_texts_stand_in_the_page_as_text(html):
+    assert SCRIPT not in html
+    assert BREAKOUT not in html
+    for text in AWKWARD:
+        assert all(escape(word) in html for word in text.split())
+    assert html.count("<script>") == 1
+
+
+def test_scores_stand_beside_signature_intervals_and_baselines(html, evaluation):
+    scores = json.loads((evaluation / "scores.json").read_text())
+    signature = scores["model"]["coco"]["signature"]["text"]
+    text = re.sub(r"<[^>]*>", "", html)
+    assert signature in text
+    for system in [scores["model"]["coco"], *scores["baselines"].values()]:
+        low, high = system["intervals"]["cider"]
+        assert f"{100 * system['cider']:.1f}" in text
+        assert f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}" in text
+    for warning in scores["warnings"]:
+        assert warning in text
+
+
+def test_every_image_has_its_card_with_alternative_text_and_score(html):
+    assert html.count('<li class="card"') == 60
+    assert html.count("<img ") == html.count(' loading="lazy" decoding="async">') == 58
+    assert html.count("This photograph is no longer where it was.") == 1
+    assert 'alt="A red wall number 9."' in html
+    assert "2 of the photographs could not be shown" in html
+
+
+def test_timings_versions_and_command_are_told(html):
+    for text in ("1 min 02 s", "1,000 MB", "3.11.7", "2026-01-02 03:04", "captioner run awkward"):
+        assert text in html
+
+
+def test_the_same_evaluation_gives_the_same_page(tmp_path, evaluation, html):
+    write_report(evaluation, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == html
+
+
+def test_fewer_images_are_said_to_be_fewer(tmp_path, evaluation):
+    written = write_report(evaluation, tmp_path / "few.html", max_images=10)
+    assert (written.num_images, written.num_scored) == (10, 60)
+    html = (tmp_path / "few.html").read_text(encoding="utf-8")
+    assert "10 of the 60 images, taken evenly from the best to the worst" in html
+
+
+def test_a_pipeline_without_history_has_a_report_as_well(tmp_path, evaluation):
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluation, folder)
+    background = json.loads((folder / "background.json").read_text())
+    bare = {**background, "history": [], "command": None, "vocabulary": None}
+    (folder / "background.json").write_text(json.dumps(bare))
+    write_report(folder, tmp_path / "bare.html", max_images=1)
+    html = (tmp_path / "bare.html").read_text(encoding="utf-8")
+    assert 'id="training"' not in html
+    assert "makes it again" not in html
+
+
+def test_charts_take_their_colours_from_the_page_and_have_words(evaluation):
+    chart = chart_scores(json.loads((evaluation / "scores.json").read_text()))
+    assert chart.svg.startswith('<svg viewBox="')
+    assert f'role="img" aria-label="{chart.title}. {chart.text}"' in chart.svg
+    assert "var(--series-1)" in chart.svg
+    assert not re.search(r"#[0-9a-f]{6}\b", chart.svg)
+    assert "BLEU-4" in chart.svg
+
+
+def test_a_page_that_shows_what_it_was_not_given_is_refused():
+    with pytest.raises(Exception, match="is undefined"):
+        render("report.html")
