@@ -80,10 +80,12 @@ def bring_up_to_date(pipeline: Pipeline, artifacts: Path, selection: Selection) 
 
 def _show_scores(result: RunResult) -> None:
     if "evaluate" in result.artifacts:
+        from captioner.report.evaluation import REPORT, SCORES
         from captioner.report.score_table import print_scores
 
-        path = result.artifacts["evaluate"].folder / "scores.json"
-        print_scores(json.loads(path.read_text(encoding="utf-8")))
+        folder = result.artifacts["evaluate"].folder
+        print_scores(json.loads((folder / SCORES).read_text(encoding="utf-8")))
+        click.echo(f"The report, with pictures: {folder / REPORT}", err=True)
 
 
 def show_plan(pipeline: Pipeline, artifacts: Path, selection: Selection) -> None:
