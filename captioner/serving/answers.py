@@ -95,9 +95,17 @@ def too_large_fault(limits: Limits) -> str:
     return f"is larger than the limit of {megabytes(limits.file_bytes)}"
 
 
-def choose_status(uploads: Sequence[Upload], answers: Sequence[PhotographAnswer]) -> int:
-    """Returns the HTTP status of an answer: an error only where no photograph has a caption."""
-    if any(answer.status == "done" for answer in answers):
+def choose_status(
+    uploads: Sequence[Upload], answers: Sequence[PhotographAnswer], *, is_lenient: bool
+) -> int:
+    """Returns the HTTP status of an answer: an error only where no photograph has a caption.
+
+    Args:
+        uploads: what was sent.
+        answers: what became of each.
+        is_lenient: whether not even that counts as an error of the request as a whole.
+    """
+    if is_lenient or any(answer.status == "done" for answer in answers):
         return 200
     return 413 if all(upload.is_too_large for upload in uploads) else 422
 

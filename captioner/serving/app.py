@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
@@ -98,6 +99,8 @@ def create_app(model: ServedModel, limits: Limits, rules: Rules) -> ASGIApp:
         docs_url=None,  # both load their scripts from the network
         redoc_url=None,
         lifespan=lifespan,
+        # The gate asks for the token; this describes how to send it.
+        dependencies=[] if rules.token is None else [Depends(HTTPBearer(auto_error=False))],
     )
     _add_pages(app, model, limits)
     _add_captions(app, captioner, model, limits)
@@ -154,7 +157,11 @@ def _add_captions(
             int, Query(ge=1, le=model.n_best, description="Captions for each photograph.")
         ] = model.n_best,
     ) -> Response:
-        """Captions photographs. A bad one has an error of its own and does not fail the others."""
+        """Captions photographs. A bad one has an error of its own and does not fail the others.
+
+        Where all are bad, the status is 413 or 422; with the header `Prefer: handling=lenient`
+        (RFC 7240) it is 200 even then, and each result says what is wrong with its file.
+        """
         _check_length(request, limits)
         with room.enter() as share:
             content_type = request.headers.get("content-type", "")
@@ -162,7 +169,9 @@ def _add_captions(
             work = _caption_all(captioner, uploads, n_best, limits)
             results = await _unless_gone(work, request)
         answer = CaptionsAnswer(model=model.name, results=results)
-        return JSONResponse(answer.model_dump(), choose_status(uploads, results))
+        is_lenient = "handling=lenient" in request.headers.get("prefer", "")
+        status = choose_status(uploads, results, is_lenient=is_lenient)
+        return JSONResponse(answer.model_dump(), status)
 
 
 def _check_length(request: Request, limits: Limits) -> None:

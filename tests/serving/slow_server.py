@@ -1,4 +1,4 @@
-"""A server in a process of its own, for tests of real sockets: python slow_server.py."""
+"""A server in a process of its own, for tests of real sockets: python slow_server.py [TOKEN]."""
 
 import functools
 import sys
@@ -28,7 +28,8 @@ class SlowEngine(ColourEngine):
 
 if __name__ == "__main__":
     listener = bind("127.0.0.1", 0)
-    model = ServedModel("slow", SlowEngine(8), functools.partial(load_image, rule=RULE))
-    app = create_app(model, Limits(idle_seconds=2.0), Rules())
+    model = ServedModel("slow", SlowEngine(8, 2), functools.partial(load_image, rule=RULE), 2)
+    rules = Rules(token=sys.argv[1] if len(sys.argv) > 1 else None)
+    app = create_app(model, Limits(idle_seconds=2.0), rules)
     run_server(app, listener, lambda: print(listener.getsockname()[1], flush=True))
     print("ended", flush=True)

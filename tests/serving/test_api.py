@@ -45,6 +45,8 @@ def test_a_bad_file_has_its_own_error_and_fails_no_other(send, content, error):
     alone = send(content)
     assert alone.status_code == 422
     assert alone.json()["results"] == [{**bad, "name": "0.png"}]
+    lenient = send(content, headers={"Prefer": "handling=lenient"})
+    assert (lenient.status_code, lenient.json()) == (200, alone.json())
 
 
 @pytest.mark.parametrize(("n_best", "num_others"), [(1, 0), (2, 1), (3, 2)])

@@ -86,6 +86,12 @@ def test_the_token_opens_every_address(guarded, path, headers, query, status):
     assert guarded.get(path + query, headers=headers).status_code == status
 
 
+def test_the_description_says_how_to_send_the_token(client, guarded):
+    url = f"/openapi.json?token={TOKEN}"
+    assert guarded.get(url).json()["components"]["securitySchemes"]["HTTPBearer"]["scheme"]
+    assert "securitySchemes" not in client.get(url).json()["components"]
+
+
 def test_photographs_are_taken_with_the_header_alone(guarded):
     files = {"images": ("a.png", photograph())}
     refused = guarded.post(f"/api/captions?token={TOKEN}", files=files)
