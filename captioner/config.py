@@ -217,6 +217,7 @@ class DecoderSection(_Section):
     image_dropout: Share | None = None
     embedding_dropout: Share | None = None
     output_dropout: Share | None = None
+    gated_image: bool | None = None
     attention_units: Count | None = None
     attention_heads: Count | None = None
     attention_dropout: Share | None = None

@@ -2,7 +2,8 @@
 
 The projected image sets the LSTM's initial memory (init-inject, the best of the four ways that
 Tanti et al. 2018, arXiv:1703.09137, compare) and is added to every word that it reads
-(par-inject). Adding costs nothing; beside the word, it would double the LSTM's input.
+(par-inject). Adding costs nothing; beside the word, it would double the LSTM's input. With
+`gated_image` it joins a third time, after the LSTM, as in merge.
 
 Dimension key: as in decoder.py.
 """
@@ -28,13 +29,19 @@ class InjectDecoder(Decoder):
         activation = spec.image_activation
         self._to_input = self._add_dense("image_input", spec.embedding_size, F, activation)
         self._to_state = self._add_dense("image_state", 2 * spec.units, F, activation)
+        if spec.gated_image:
+            self._to_output = self._add_dense("image_output", spec.units, F, activation)
+            self._to_gate = self._add_dense("gate", spec.units, spec.units, "sigmoid")
 
     def fit(self, features_N: np.ndarray) -> None:
         self._vectors.fit(features_N)
 
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> dict[str, tf.Tensor]:
         vectors_NF = self._vectors(features_N, dropout)
-        return {"input": self._to_input(vectors_NF), "state": self._to_state(vectors_NF)}
+        context = {"input": self._to_input(vectors_NF), "state": self._to_state(vectors_NF)}
+        if self.spec.gated_image:
+            context["output"] = self._to_output(vectors_NF)
+        return context
 
     def first_state(self, context: dict[str, tf.Tensor]) -> LstmState:
         h_BU, c_BU = tf.split(context["state"], 2, axis=-1)
@@ -45,10 +52,17 @@ class InjectDecoder(Decoder):
     ) -> tf.Tensor:
         words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
         inputs_MTE = words_MTE + context["input"][:, None]
-        return self._run_lstm(inputs_MTE, self.first_state(context))
+        output_MTU = self._run_lstm(inputs_MTE, self.first_state(context))
+        return self._add_image(output_MTU, context)
 
     def read_word(
         self, context: dict[str, tf.Tensor], tokens_B: tf.Tensor, state: LstmState
     ) -> tuple[tf.Tensor, LstmState]:
         inputs_BE = self._read_words(tokens_B) + context["input"]
-        return self._run_lstm_step(inputs_BE, state)
+        output_BU, state = self._run_lstm_step(inputs_BE, state)
+        return self._add_image(output_BU[:, None], context)[:, 0], state
+
+    def _add_image(self, output_MTU: tf.Tensor, context: dict[str, tf.Tensor]) -> tf.Tensor:
+        if not self.spec.gated_image:
+            return output_MTU
+        return output_MTU + self._to_gate(output_MTU) * context["output"][:, None]

@@ -34,6 +34,8 @@ class DecoderSpec:
         image_dropout: share of the image features dropped in training, 0 to below 1.
         embedding_dropout: the same for the words that the LSTM reads.
         output_dropout: the same for the LSTM's output.
+        gated_image: for kind "inject", also add the projected image, gated by the LSTM's output,
+            to that output; what the LSTM forgets of the image is then there still.
         attention_units: width of keys, queries and values, for kinds that attend to a grid.
         attention_heads: into how many parts that width is split, each with weights of its own.
         attention_dropout: share of the attention weights dropped in training.
@@ -55,6 +57,7 @@ class DecoderSpec:
     image_dropout: float = 0.0
     embedding_dropout: float = 0.5
     output_dropout: float = 0.5
+    gated_image: bool = False
     attention_units: int = 512
     attention_heads: int = 8
     attention_dropout: float = 0.0

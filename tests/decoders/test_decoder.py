@@ -13,10 +13,16 @@ IMAGE_INDEX_M = np.array([2, 0, 0, 1], np.int32)
 POSITIONS_P = np.flatnonzero(TOKENS_MT).astype(np.int32)
 
 
-@pytest.fixture(params=[(kind, tied) for kind in KINDS for tied in (True, False)])
+VARIANTS = [
+    *((kind, {"tied_embeddings": tied}) for kind in KINDS for tied in (True, False)),
+    ("inject", {"gated_image": True}),
+]
+
+
+@pytest.fixture(params=VARIANTS, ids=str)
 def decoder(request):
-    kind, tied = request.param
-    return build_decoder(small_spec(kind, V, tied_embeddings=tied), seed=1)
+    kind, changes = request.param
+    return build_decoder(small_spec(kind, V, **changes), seed=1)
 
 
 @pytest.fixture
