@@ -10,7 +10,7 @@ Dimension key: N images to caption, T training images, F features, O = 4 n-gram 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,13 +90,27 @@ def choose_nearest_captions(
 
 def find_neighbours(vectors_NF: np.ndarray, training_TF: np.ndarray) -> np.ndarray:
     """Returns for each vector the row of the most similar training vector by cosine, int64 (N,)."""
-    training_FT = _normalise_rows(training_TF).T
-    chunks = range(0, len(vectors_NF), _CHUNK_ROWS)
+    nearest = [np.argmax(chunk, axis=1) for chunk in _compare(vectors_NF, training_TF)]
+    return np.concatenate(nearest)
+
+
+def rank_neighbours(vectors_NF: np.ndarray, training_TF: np.ndarray, num: int) -> np.ndarray:
+    """Returns the rows of the `num` most similar training vectors, nearest first, int64 (N, num).
+
+    Similarity is the cosine; of equally similar vectors the first in order come first.
+    """
     nearest = [
-        np.argmax(_normalise_rows(vectors_NF[start : start + _CHUNK_ROWS]) @ training_FT, axis=1)
-        for start in chunks
+        np.argsort(-chunk, axis=1, kind="stable")[:, :num]
+        for chunk in _compare(vectors_NF, training_TF)
     ]
     return np.concatenate(nearest)
+
+
+def _compare(vectors_NF: np.ndarray, training_TF: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the cosine of some vectors with all training vectors, float (rows, T), in order."""
+    training_FT = _normalise_rows(training_TF).T
+    for start in range(0, len(vectors_NF), _CHUNK_ROWS):
+        yield _normalise_rows(vectors_NF[start : start + _CHUNK_ROWS]) @ training_FT
 
 
 def choose_central_caption(captions: Sequence[str]) -> str:
