@@ -20,12 +20,14 @@ class Origin:
         beam: beams kept while decoding; 1 is greedy search.
         length_normalisation: the exponent of the caption's length that divides its score.
         seed: the seed that the decoder was trained with.
+        rules: what else decided the captions, such as "3grams-once+no-stutter"; None is nothing.
     """
 
     split: str | None = None
     beam: int | None = None
     length_normalisation: float | None = None
     seed: int | None = None
+    rules: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Signature:
             "smooth": self.smooth,
             "beam": self.origin.beam,
             "norm": self.origin.length_normalisation,
+            "rules": self.origin.rules,
             "seed": self.origin.seed,
             "split": f"{self.origin.split or ''}@{self.digest}",
             "images": self.images,

@@ -23,6 +23,12 @@ def test_what_is_not_known_is_left_out():
     assert not {"beam", "norm", "seed"} & set(signature.fields())
 
 
+def test_rules_of_the_search_are_named_where_there_are_any():
+    origin = Origin(beam=3, rules="3grams-once+no-stutter")
+    text = str(sign("coco", "default", ["a"], [5], origin))
+    assert "|beam:3|rules:3grams-once+no-stutter|split:" in text
+
+
 def test_the_digest_stands_for_the_set_of_images():
     assert digest_images(["a", "b"]) == digest_images(["b", "a"]) == "3554d2b8"
     assert digest_images(["a,b"]) != digest_images(["a", "b"])
