@@ -17,6 +17,11 @@ def spell_hundredfold(score: float) -> str:
     return f"{100 * score:.1f}"
 
 
+def spell_signed(difference: float) -> str:
+    """Returns a difference between scores times 100 with its sign, "+10.8"."""
+    return f"{100 * difference:+.1f}"
+
+
 def spell_duration(seconds: float | None) -> str:
     """Returns "4.2 s", "3 min 05 s" or "2 h 10 min"."""
     if seconds is None:
@@ -49,6 +54,7 @@ def spell_setting(value: Any) -> str:
 FILTERS = {
     "thousands": spell_thousands,
     "hundredfold": spell_hundredfold,
+    "signed": spell_signed,
     "duration": spell_duration,
     "megabytes": spell_megabytes,
     "setting": spell_setting,
