@@ -25,6 +25,14 @@ def report(evaluation) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def short_report(evaluation) -> Path:
+    """The same with few images, for tests that look at each element of the page."""
+    path = evaluation / "short.html"
+    write_report(evaluation, path, max_images=8)
+    return path
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium; for one module only, since its event loop would be in the way of others."""

@@ -22,8 +22,8 @@ def captions(page):
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
-def test_page_fits_its_window_and_serves_everybody(browser, report, width, scheme):
-    with open_page(browser, report.as_uri(), width=width, scheme=scheme) as page:
+def test_page_fits_its_window_and_serves_everybody(browser, short_report, width, scheme):
+    with open_page(browser, short_report.as_uri(), width=width, scheme=scheme) as page:
         for summary in page.locator("summary").all()[:4]:
             summary.click()
         page.add_style_tag(content=".card { content-visibility: visible }")  # for axe to see all
