@@ -166,7 +166,7 @@ def tell_background(sources: Sources, run: StageRun, seconds: float) -> dict[str
     return describe_background(
         sources.name,
         sources.command,
-        sources.settings.model_dump(mode="json"),
+        sources.settings.model_dump(mode="json", exclude_none=True),
         run.needs,
         json.loads(statistics)["vocabulary"],
         seconds,
