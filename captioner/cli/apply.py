@@ -70,7 +70,10 @@ def command(
     for result in apply_corrections(located, outputs, dry_run=dry_run):
         _tell(result, dry_run)
         applied.append(result)
-    return _sum_up(applied, dry_run)
+    code = _sum_up(applied, dry_run)
+    if code and root is None:
+        click.echo("If the images lie elsewhere, name their folder with --root.", err=True)
+    return code
 
 
 def _tell(result: "Applied", dry_run: bool) -> None:

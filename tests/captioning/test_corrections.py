@@ -127,7 +127,8 @@ def test_what_cannot_be_written_is_told_and_the_rest_is_done(apply, photos):
     assert (code, out.count("wrote")) == (3, 1)
     assert "failed: photos/gone.png: does not exist" in err
     assert "failed: photos/z.gif: descriptions can be written into JPEG, PNG and WebP" in err
-    assert err.endswith("corrected 1, unchanged 0, failed 2\n")
+    assert "corrected 1, unchanged 0, failed 2\n" in err
+    assert err.endswith("name their folder with --root.\n")
 
 
 def test_a_failed_write_leaves_the_earlier_caption(apply, photos, monkeypatch):

@@ -104,6 +104,7 @@
     const restore = make("button", { class: "button small", type: "button", text: "Restore",
       "aria-label": `Restore the caption of ${row.path}` });
     const badge = make("span", { class: "badge" });
+    const sureness = make("span", { class: "small muted number", text: `confidence ${percent(row.confidence)}` });
 
     function tell() {
       const isCorrected = corrections.has(index);
@@ -112,6 +113,7 @@
       badge.textContent = isCorrected ? "corrected" : isUnsure(row) ? "unsure" : "";
       badge.hidden = badge.textContent === "";
       restore.hidden = !isCorrected;
+      sureness.hidden = isCorrected; // it was the model's, of its own caption
     }
 
     function change(text) {
@@ -135,9 +137,7 @@
     area.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
     restore.addEventListener("click", () => write(row.caption));
     tell();
-    const line = make("div", { class: "caption-line" },
-      make("span", { class: "small muted number", text: `confidence ${percent(row.confidence)}` }),
-      badge, restore);
+    const line = make("div", { class: "caption-line" }, sureness, badge, restore);
     return [area, line, ...makeAlternatives(row, write)];
   }
 
