@@ -5,10 +5,12 @@ Dimension key: N images, K captions of an image, B = N x K, T words, V tokens.
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
+from captioner.decoding.rules import rule_out_words
 from captioner.decoding.settings import SearchSettings, SpecialTokens
-from captioner.decoding.steps import Step, Tree, mask_words, normalise_length, repeat_rows
+from captioner.decoding.steps import Step, Tree, normalise_length, repeat_rows
 
 ChooseWord = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (log_probs_BV, position) -> tokens_B
 
@@ -21,7 +23,7 @@ def decode_greedily(
     Args:
         step: gives the next word's log-probabilities.
         start: (context, state) of the images, first dimension N.
-        settings: `max_length` and `length_exponent` are used.
+        settings: `max_length` and what is ruled out are used.
         tokens: the ids that are no words.
 
     Returns:
@@ -39,7 +41,8 @@ def sample_captions(
     Args:
         step: gives the next word's log-probabilities.
         start: (context, state) of the images, first dimension N.
-        settings: `num_captions`, `temperature`, `top_k`, `seed` and `max_length` are used.
+        settings: `num_captions`, `temperature`, `top_k`, `top_p`, `seed`, `max_length` and what is
+            ruled out are used.
         tokens: the ids that are no words.
 
     Returns:
@@ -48,6 +51,7 @@ def sample_captions(
 
     def draw(log_probs_BV: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
         logits_BV = _keep_likeliest(log_probs_BV, settings.top_k) / settings.temperature
+        logits_BV = _keep_nucleus(logits_BV, settings.top_p)
         seed = tf.stack([settings.seed, position])
         drawn_B1 = tf.random.stateless_categorical(logits_BV, 1, seed, dtype=tf.int32)
         return tf.squeeze(drawn_B1, axis=1)
@@ -78,7 +82,7 @@ def _grow(
         finished_B: tf.Tensor,
     ) -> tuple[Tree, ...]:
         log_probs_BV, state = step(previous_B, state, context)
-        log_probs_BV = mask_words(log_probs_BV, tokens, position)
+        log_probs_BV = rule_out_words(log_probs_BV, ids_BT, previous_B, position, settings, tokens)
         chosen_B = choose_word(log_probs_BV, position)
         ends_B = chosen_B == tokens.end
         # One step beyond the longest caption asks only whether it ends there.
@@ -111,8 +115,7 @@ def _describe(
 ) -> tuple[tf.Tensor, ...]:
     lengths_B = tf.math.count_nonzero(ids_BT != tokens.padding, axis=1, dtype=tf.int32)
     num_tokens_B = lengths_B + tf.cast(finished_B, tf.int32)
-    exponent = settings.length_exponent if settings.width > 1 else 0.0
-    scores_B = normalise_length(log_probs_B, num_tokens_B, exponent)
+    scores_B = normalise_length(log_probs_B, num_tokens_B, settings.rank_exponent)
     columns = (ids_BT, lengths_B, log_probs_B, scores_B, finished_B)
     # (B, ...) -> (N, K, ...)
     return tuple(tf.reshape(c, [-1, settings.width, *c.shape[1:]]) for c in columns)
@@ -133,3 +136,16 @@ def _keep_likeliest(log_probs_BV: tf.Tensor, top_k: int) -> tf.Tensor:
         return log_probs_BV
     least_B = tf.math.top_k(log_probs_BV, top_k).values[:, -1:]
     return tf.where(log_probs_BV < least_B, float("-inf"), log_probs_BV)
+
+
+def _keep_nucleus(logits_BV: tf.Tensor, top_p: float) -> tf.Tensor:
+    """Keeps the likeliest words until their probabilities add to `top_p`, and one more.
+
+    Nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751.
+    """
+    if top_p >= 1:
+        return logits_BV
+    sorted_BV = tf.sort(logits_BV, axis=1, direction="DESCENDING")
+    before_BV = tf.cumsum(tf.nn.softmax(sorted_BV), axis=1, exclusive=True)
+    least_B = tf.reduce_min(tf.where(before_BV < top_p, sorted_BV, np.inf), axis=1)
+    return tf.where(logits_BV < least_B[:, None], float("-inf"), logits_BV)

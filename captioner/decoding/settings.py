@@ -36,8 +36,17 @@ class SearchSettings:
         length_exponent: captions are ranked by log P / tokens ** length_exponent (Wu et al.
             2016, arXiv:1609.08144, in its simplest form). 0 ranks by probability, which
             favours short captions. One beam compares nothing, so it has no effect there.
+        no_repeat_ngram: no n words in a row stand in a caption twice; 0 lets them.
+        no_stutter: whether a word may not stand directly behind itself.
+        never_last: ids of words that no caption ends with, such as "a" and "with".
+        num_groups: for "beam": groups that the beams are split into; more than 1 is diverse beam
+            search (Vijayakumar et al. 2016, arXiv:1610.02424), for several different captions.
+        diversity: for several groups: what a word that an earlier group has just chosen loses
+            of its log-probability, 0 or more; captions are ranked by their true ones.
         temperature: for "sample"; above 0; below 1 sharpens the distribution, above flattens.
         top_k: for "sample"; draw among that many likeliest words; 0 means among all.
+        top_p: for "sample"; draw among the likeliest words that together have this probability
+            (Holtzman et al. 2020, arXiv:1904.09751); above 0; 1 means among all.
         seed: for "sample".
 
     Raises:
@@ -49,8 +58,14 @@ class SearchSettings:
     num_captions: int = 1
     max_length: int = 30
     length_exponent: float = 0.8
+    no_repeat_ngram: int = 0
+    no_stutter: bool = False
+    never_last: tuple[int, ...] = ()
+    num_groups: int = 1
+    diversity: float = 0.5
     temperature: float = 1.0
     top_k: int = 0
+    top_p: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +77,16 @@ class SearchSettings:
     def width(self) -> int:
         """Partial captions that an image has at a time."""
         return {"beam": self.num_beams, "greedy": 1, "sample": self.num_captions}[self.method]
+
+    @property
+    def group_size(self) -> int:
+        """Beams of a group."""
+        return self.num_beams // self.num_groups
+
+    @property
+    def rank_exponent(self) -> float:
+        """The length exponent that ranks captions; 0 where there is but one to rank."""
+        return self.length_exponent if self.width > 1 else 0.0
 
     def _checks(self) -> list[tuple[bool, str]]:
         at_most = {"beam": self.num_beams, "greedy": 1}.get(self.method, self.num_captions)
@@ -80,9 +105,37 @@ class SearchSettings:
                 not 0 <= self.length_exponent < math.inf,
                 f"length_exponent={self.length_exponent}, expected a number of 0 or more.",
             ),
+            *self._rule_checks(),
+            *self._group_checks(),
             (
                 not 0 < self.temperature < math.inf,
                 f"temperature={self.temperature}, expected a number above 0.",
             ),
             (self.top_k < 0, f"top_k={self.top_k}, expected 0 (all words) or more."),
+            (not 0 < self.top_p <= 1, f"top_p={self.top_p}, expected a number above 0, up to 1."),
+        ]
+
+    def _rule_checks(self) -> list[tuple[bool, str]]:
+        return [
+            (
+                self.no_repeat_ngram < 0,
+                f"no_repeat_ngram={self.no_repeat_ngram}, expected 0 (off) or more words.",
+            ),
+            (
+                any(token < 0 for token in self.never_last),
+                f"never_last={self.never_last}, expected token ids of 0 or more.",
+            ),
+        ]
+
+    def _group_checks(self) -> list[tuple[bool, str]]:
+        return [
+            (
+                self.num_groups < 1 or self.num_beams % max(self.num_groups, 1) != 0,
+                f"num_groups={self.num_groups}, expected a number that divides "
+                f"num_beams={self.num_beams}.",
+            ),
+            (
+                not 0 <= self.diversity < math.inf,
+                f"diversity={self.diversity}, expected a number of 0 or more.",
+            ),
         ]

@@ -6,10 +6,7 @@ V tokens.
 
 from typing import Any, Protocol
 
-import numpy as np
 import tensorflow as tf
-
-from captioner.decoding.settings import SpecialTokens
 
 # Any nesting of tensors whose first dimension is that of the partial captions.
 Tree = Any
@@ -41,22 +38,6 @@ def repeat_rows(tree: Tree, times: int) -> Tree:
 def gather_rows(tree: Tree, rows_B: tf.Tensor) -> Tree:
     """Reorders the rows of every tensor in a state."""
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows_B), tree)
-
-
-def mask_words(log_probs_BV: tf.Tensor, tokens: SpecialTokens, position: tf.Tensor) -> tf.Tensor:
-    """Rules out what no caption may contain, and the end token before the first word.
-
-    A decoder gives some probability to padding and unknown words; a caption with a hole in
-    it, or an empty one, helps nobody.
-    """
-    num_tokens = log_probs_BV.shape[-1]
-    never_V = np.zeros(num_tokens, bool)
-    never_V[[tokens.padding, tokens.start]] = True
-    if tokens.unknown is not None:
-        never_V[tokens.unknown] = True
-    is_end_V = np.arange(num_tokens) == tokens.end
-    ruled_out_V = tf.logical_or(never_V, tf.logical_and(is_end_V, tf.equal(position, 0)))
-    return tf.where(ruled_out_V, -np.inf, tf.cast(log_probs_BV, tf.float32))
 
 
 def normalise_length(

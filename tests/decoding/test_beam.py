@@ -189,3 +189,55 @@ def test_log_probabilities_that_are_no_numbers_are_an_error(method):
 def test_end_ids_are_not_part_of_the_words():
     captions = search_lattice(num_beams=3, max_length=6)
     assert END not in captions.ids
+
+
+def test_groups_of_beams_say_different_things():
+    table = {(START,): {A: 1.0}, (START, A): {CAT: 0.6, DOG: 0.4}}
+    table |= {(START, A, CAT): {END: 1.0}, (START, A, DOG): {END: 1.0}}
+    alike = search_lattice(table, num_beams=2, num_groups=2, num_captions=2, diversity=0.1)
+    unlike = search_lattice(table, num_beams=2, num_groups=2, num_captions=2, diversity=0.5)
+    assert [alike.words_of(0, k) for k in range(2)] == [[A, CAT], [A, CAT]]
+    assert [unlike.words_of(0, k) for k in range(2)] == [[A, CAT], [A, DOG]]
+    assert np.exp(unlike.log_probs[0]) == pytest.approx([0.6, 0.4])  # what diversity took is back
+
+
+def test_the_best_of_each_group_come_first():
+    captions = search_markov(num_tokens=9, num_beams=6, num_groups=3, num_captions=6)
+    for scores in captions.scores:
+        assert (np.diff(scores[:3]) <= 0).all()
+        assert (np.diff(scores[3:]) <= 0).all()
+    narrow = search_markov(num_tokens=9, num_beams=2, num_captions=2)
+    first_group = {tuple(narrow.words_of(0, k)) for k in range(2)}
+    assert first_group <= {tuple(captions.words_of(0, k)) for k in range(6)}
+
+
+@pytest.mark.parametrize("diversity", [0.0, 2.0])
+def test_one_group_is_plain_beam_search_whatever_the_diversity(diversity):
+    plain = search_markov(num_beams=4, num_captions=4)
+    grouped = search_markov(num_beams=4, num_captions=4, num_groups=1, diversity=diversity)
+    np.testing.assert_array_equal(grouped.ids, plain.ids)
+
+
+def test_an_image_that_is_done_early_leaves_the_others_alone():
+    """The images of a batch end at different lengths, and each as if it were alone."""
+    short = np.full((7, 7), -30.0, np.float32)
+    short[:, END] = 0.0
+    short[START, A] = 30.0
+    _, step, _ = markov_decoder(7, seed=3)
+
+    def start(images_N1):
+        image_N = tf.cast(images_N1[:, 0], tf.int32)
+        return image_N, tf.zeros_like(image_N)
+
+    def step_or_stop(tokens_B, before_B, image_B):
+        log_probs_BV, state = step(tokens_B, before_B, tf.minimum(image_B, 2))
+        stop_BV = tf.gather(tf.constant(short), tokens_B)
+        return tf.where(image_B[:, None] == 3, stop_BV, log_probs_BV), state
+
+    images = np.array([[0], [3], [1], [3], [2]], np.float32)
+    settings = SearchSettings(num_beams=3, num_captions=3, max_length=9)
+    together = CaptionSearch(start, step_or_stop, settings, batch_size=5)(images)
+    alone = CaptionSearch(start, step_or_stop, settings, batch_size=1)(images)
+    for ours, theirs in zip(together._arrays(), alone._arrays(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert together.words_of(1) == [A]

@@ -16,6 +16,12 @@ from captioner.errors import UsageError
         ({"length_exponent": float("nan")}, "length_exponent=nan"),
         ({"temperature": 0.0}, r"temperature=0\.0, expected a number above 0"),
         ({"top_k": -1}, "top_k=-1, expected 0 .all words. or more"),
+        ({"top_p": 0.0}, r"top_p=0\.0, expected a number above 0, up to 1"),
+        ({"no_repeat_ngram": -1}, "no_repeat_ngram=-1, expected 0 .off. or more words"),
+        ({"never_last": (4, -2)}, r"never_last=\(4, -2\), expected token ids"),
+        ({"num_groups": 2}, "num_groups=2, expected a number that divides num_beams=3"),
+        ({"num_groups": 0}, "num_groups=0, expected a number that divides"),
+        ({"diversity": -0.5}, r"diversity=-0\.5, expected a number of 0 or more"),
         ({"method": "best"}, "method='best' is none of beam, greedy, sample"),
     ],
 )
