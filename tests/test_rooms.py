@@ -14,7 +14,7 @@ FLOORS = [
     {"config", "config_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images", "classifiers"},
-    {"stages", "captioning", "probing", "report", "serving"},
+    {"stages", "captioning", "doctor", "probing", "report", "serving"},
     {"cli"},
 ]
 # rooms of one floor that may know each other, because one is made of the other
@@ -33,6 +33,7 @@ NEIGHBOURS = {
     ("classifiers", "images"),
     ("captioning", "report"),
     ("captioning", "stages"),
+    ("doctor", "stages"),
     ("stages", "report"),
     ("serving", "captioning"),
     ("serving", "report"),

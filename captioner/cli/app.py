@@ -25,6 +25,7 @@ COMMANDS = {
     "probe": "Say what an encoder's features know of caption words.",
     "compare": "Set evaluated systems side by side: settings, scores, captions.",
     "pretrain": "Train an encoder of your own from class folders.",
+    "doctor": "Say what would fail before it fails.",
     "data": "Download a data set, or unpack one that you have.",
     "export": "Pack a trained model into a folder of its own.",
     "clean": "Remove artifacts that no pipeline points to.",

@@ -70,8 +70,16 @@ def find_features(name: str, artifacts: Path, overrides: Sequence[str] = ()) -> 
 
 
 def captions_to_learn_from(pipeline: Pipeline, artifacts: Path) -> dict[str, tuple[str, ...]]:
-    """Returns image id -> captions of the train and dev images: nothing is chosen on test."""
-    dataset: CaptionDataset = open_dataset(pipeline.settings.dataset, artifacts, draw=False)
+    """Returns image id -> captions of the train and dev images: nothing is chosen on test.
+
+    Raises:
+        UsageError: the pipeline has no data set with captions.
+        DatasetError: its data set cannot be read.
+    """
+    section = pipeline.settings.dataset
+    if section is None:
+        raise UsageError(f"Pipeline '{pipeline.name}' has no section [dataset], so no captions.")
+    dataset: CaptionDataset = open_dataset(section, artifacts, draw=False)
     return {
         image.image_id: image.captions for split in LEARNT_FROM for image in dataset.in_split(split)
     }

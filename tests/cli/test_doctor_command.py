@@ -1,0 +1,45 @@
+"""captioner doctor, from the command line down: what it says, and that it leaves nothing."""
+
+import json
+
+import pytest
+
+from captioner.cli.app import run_command_line
+
+
+@pytest.fixture
+def call(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = run_command_line(["doctor", *map(str, arguments)])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_a_sound_machine_is_told_so_and_left_as_it_was(call, tmp_path):
+    code, out, err = call("quickstart")
+    assert (code, err) == (0, "")
+    assert "scenes will be drawn by the first run" in out
+    assert "golden image" in out
+    assert out.endswith("Nothing stands in the way of: captioner run quickstart\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_problems_come_with_remedies_and_exit_1(call, tmp_path):
+    code, out, _ = call("flickr8k-lite0", "--set", "dataset.path=nowhere", "--json")
+    content = json.loads(out)
+    assert code == 1
+    wrong = [f for f in content["findings"] if f["verdict"] == "problem"]
+    assert content["problems"] == len(wrong) == 2
+    assert {f["subject"] for f in wrong} == {"pipeline", "data set"}
+    assert all(f["remedy"] for f in wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_pipeline_is_a_slip(call):
+    code, out, err = call("flickr9k")
+    assert (code, out) == (2, "")
+    assert "Did you mean 'flickr8k'?" in err
