@@ -265,6 +265,14 @@ class EvaluateSection(_Section):
         beam: beams kept; 1 is greedy search.
         length_exponent: log-probabilities are divided by length to this power.
         max_words: longest caption.
+        no_repeat_ngram: no n words in a row stand in a caption twice; 0 lets them.
+        no_stutter: whether a word may not stand directly behind itself.
+        no_dangling: whether no caption may end in "a", "with" and the like, see
+            `captioner.text.dangling`.
+        consensus: above 0, the captions that the beam found are ranked anew by their score plus
+            this times their agreement with the captions of the nearest training images, see
+            `captioner.metrics.consensus`.
+        neighbours: how many training images those are.
         bootstrap: resamples behind the 95 % intervals.
         seed: seed of the resampling.
     """
@@ -273,6 +281,11 @@ class EvaluateSection(_Section):
     beam: Count = 3
     length_exponent: Annotated[float, Field(ge=0)] = 0.8
     max_words: Count = 24
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = 0
+    no_stutter: bool = False
+    no_dangling: bool = False
+    consensus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    neighbours: Count = 60
     bootstrap: Count = 1000
     seed: Seed = 0
 

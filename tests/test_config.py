@@ -135,6 +135,9 @@ def test_defaults_and_fields_are_those_of_what_they_configure(pipeline_file):
     search = SearchSettings()
     assert settings.evaluate.beam == search.num_beams
     assert settings.evaluate.length_exponent == search.length_exponent
+    assert settings.evaluate.no_repeat_ngram == search.no_repeat_ngram
+    assert settings.evaluate.no_stutter == search.no_stutter
+    assert settings.evaluate.no_dangling == bool(search.never_last)
     derived = {"vocabulary_size", "feature_kind", "feature_shape"}
     fields = set(DecoderSpec.__dataclass_fields__) - derived
     assert set(DecoderSection.model_fields) == fields

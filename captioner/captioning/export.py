@@ -3,17 +3,21 @@
 `captioner/pretrained/` is made in this way, and a later, better model replaces it in this way.
 """
 
-import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
-from captioner.captioning.model_folder import BACKBONE, SEARCH, VOCABULARY, ModelFolder
+from captioner.captioning.model_folder import (
+    BACKBONE,
+    SEARCH,
+    SEARCH_KEYS,
+    VOCABULARY,
+    ModelFolder,
+)
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import UsageError
 from captioner.files import write_json
-
-RECORDED = ("num_beams", "max_length", "length_exponent")
 
 
 def export_model(model: ModelFolder, folder: Path, search: SearchSettings) -> Path:
@@ -38,7 +42,17 @@ def export_model(model: ModelFolder, folder: Path, search: SearchSettings) -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     save_decoder(folder, decoder, dtype="float16")
     write_json(folder / BACKBONE, backbone)
-    recorded = dataclasses.asdict(search)
-    write_json(folder / SEARCH, {key: recorded[key] for key in RECORDED})
+    write_json(folder / SEARCH, record_search(search))
     shutil.copyfile(model.path / VOCABULARY, folder / VOCABULARY)
     return folder
+
+
+def record_search(search: SearchSettings) -> dict[str, Any]:
+    """Returns what `search.json` holds: how wide and how far to search, and any rules."""
+    usual = SearchSettings()
+    always = SEARCH_KEYS[:3]
+    return {
+        key: getattr(search, key)
+        for key in SEARCH_KEYS
+        if key in always or getattr(search, key) != getattr(usual, key)
+    }

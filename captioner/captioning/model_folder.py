@@ -22,7 +22,15 @@ BACKBONE = "backbone.json"
 SEARCH = "search.json"  # optional: how captions are best searched for with this model
 PARTS = (DECODER, WEIGHTS, VOCABULARY, BACKBONE)
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"
-_SEARCH_KEYS = {"num_beams", "max_length", "length_exponent"}
+# What a model records of its search; the last three only where they are not as usual.
+SEARCH_KEYS = (
+    "num_beams",
+    "max_length",
+    "length_exponent",
+    "no_repeat_ngram",
+    "no_stutter",
+    "never_last",
+)
 
 
 @dataclass(frozen=True)
@@ -92,12 +100,16 @@ class ModelFolder:
         if not (self.path / SEARCH).exists():
             return SearchSettings()
         record = self.read_json(SEARCH)
-        if not isinstance(record, dict) or not set(record) <= _SEARCH_KEYS:
+        if not isinstance(record, dict) or not set(record) <= set(SEARCH_KEYS):
             raise DecoderError(
-                f"{self.path / SEARCH} holds {', '.join(sorted(_SEARCH_KEYS))} and nothing else. "
+                f"{self.path / SEARCH} holds {', '.join(sorted(SEARCH_KEYS))} and nothing else. "
                 f"Received: {record}"
             )
-        return replace(SearchSettings(), **record)
+        try:
+            never_last = tuple(record.pop("never_last", ()))
+            return replace(SearchSettings(), **record, never_last=never_last)
+        except (TypeError, UsageError) as error:
+            raise DecoderError(f"{self.path / SEARCH} is damaged: {error}") from error
 
     def read_json(self, name: str) -> Any:
         """Reads one of its JSON files.

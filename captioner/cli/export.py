@@ -2,10 +2,14 @@
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from captioner.cli.options import artifacts_option
+
+if TYPE_CHECKING:
+    from captioner.captioning.model_folder import ModelFolder
 
 
 @click.command(
@@ -32,12 +36,23 @@ Examples:
     metavar="X",
     help="Length normalisation to record.",
 )
+@click.option(
+    "--no-repeat-ngram",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Let no N words in a row stand in a caption twice; 0 lets them.",
+)
+@click.option("--no-stutter", is_flag=True, help="Let no word stand directly behind itself.")
+@click.option("--no-dangling", is_flag=True, help='Let no caption end in "a", "with" and the like.')
 @artifacts_option
 def command(
     model: str,
     folder: Path,
     beam: int | None,
     length_exponent: float | None,
+    no_repeat_ngram: int | None,
+    no_stutter: bool,
+    no_dangling: bool,
     artifacts: Path,
 ) -> None:
     """Pack MODEL, a pipeline's name or a folder, at half precision.
@@ -48,11 +63,15 @@ def command(
     from captioner.cli.tensorflow import load_tensorflow
 
     found = find_model(model, artifacts)
-    search = found.search()
-    if beam is not None:
-        search = dataclasses.replace(search, num_beams=beam)
-    if length_exponent is not None:
-        search = dataclasses.replace(search, length_exponent=length_exponent)
+    wishes: dict[str, Any] = {
+        "num_beams": beam,
+        "length_exponent": length_exponent,
+        "no_repeat_ngram": no_repeat_ngram,
+        "no_stutter": True if no_stutter else None,
+        "never_last": _dangling_ids(found) if no_dangling else None,
+    }
+    changes = {key: value for key, value in wishes.items() if value is not None}
+    search = dataclasses.replace(found.search(), **changes)
     load_tensorflow()
     from captioner.captioning.export import export_model
     from captioner.captioning.model_folder import ModelFolder
@@ -62,3 +81,11 @@ def command(
     click.echo(
         f"{folder}: {format_size(packed.size)}. Next: captioner caption PATH --model {folder}"
     )
+
+
+def _dangling_ids(model: "ModelFolder") -> tuple[int, ...]:
+    from captioner.captioning.model_folder import VOCABULARY
+    from captioner.text.dangling import find_dangling_ids
+    from captioner.text.vocabulary import Vocabulary
+
+    return find_dangling_ids(Vocabulary.load(model.path / VOCABULARY))

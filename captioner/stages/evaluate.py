@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from captioner.config import EvaluateSection
 from captioner.datasets.records import CaptionDataset, CaptionedImage
 from captioner.errors import DatasetError, FeatureError, ScoreError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
@@ -12,7 +13,7 @@ from captioner.report.background import describe_background
 from captioner.report.evaluation import CAPTIONS as CAPTIONS
 from captioner.report.evaluation import REPORT, ScoredImage, write_evaluation
 from captioner.report.evaluation import SCORES as SCORES
-from captioner.stages import tokenize, train
+from captioner.stages import consensus, tokenize, train
 from captioner.stages.sources import Sources
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def declare(sources: Sources) -> Stage:
         if not images:
             raise FeatureError(f"None of the images of split '{split}' has features to caption.")
         captions = generate_captions(sources, run, images, features)
+        if sources.settings.evaluate.consensus:
+            captions = consensus.rank(sources, run, captions, features)
         report = score(sources, images, captions, features)
         write_evaluation(
             run.folder,
@@ -80,18 +83,37 @@ def generate_captions(
     from captioner.decoders.captions import CaptionGenerator
     from captioner.decoders.storage import load_decoder
     from captioner.decoding.settings import SearchSettings
+    from captioner.text.dangling import find_dangling_ids
     from captioner.text.vocabulary import Vocabulary
 
     settings = sources.settings.evaluate
+    vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
     search = SearchSettings(
         num_beams=settings.beam,
         num_captions=settings.beam,
         max_length=settings.max_words,
         length_exponent=settings.length_exponent,
+        no_repeat_ngram=settings.no_repeat_ngram,
+        no_stutter=settings.no_stutter,
+        never_last=find_dangling_ids(vocabulary) if settings.no_dangling else (),
     )
-    vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
     generator = CaptionGenerator(load_decoder(run.needs["train"]), vocabulary, search)
     return generator.generate(features, [image.image_id for image in images], progress=True)
+
+
+def describe_search(settings: EvaluateSection) -> str | None:
+    """Returns what is unusual about the search, for the signature; None where nothing is."""
+    rules = [
+        name
+        for name, is_on in (
+            (f"{settings.no_repeat_ngram}grams-once", settings.no_repeat_ngram > 0),
+            ("no-stutter", settings.no_stutter),
+            ("no-dangling", settings.no_dangling),
+            (f"consensus{settings.consensus:g}x{settings.neighbours}", settings.consensus > 0),
+        )
+        if is_on
+    ]
+    return "+".join(rules) if rules else None
 
 
 def score(
@@ -126,6 +148,7 @@ def score(
             split=settings.evaluate.split,
             beam=settings.evaluate.beam,
             length_normalisation=settings.evaluate.length_exponent,
+            rules=describe_search(settings.evaluate),
             seed=settings.train.seed,
         ),
         resampling=Resampling(settings.evaluate.bootstrap, settings.evaluate.seed),

@@ -11,7 +11,9 @@ from captioner.captioning.model_folder import ModelFolder
 from captioner.cli.app import run_command_line
 from captioner.decoders.storage import load_decoder
 from captioner.decoding.settings import SearchSettings
-from captioner.errors import UsageError
+from captioner.errors import DecoderError, UsageError
+from captioner.text.dangling import find_dangling_ids
+from captioner.text.vocabulary import Vocabulary
 
 
 @pytest.fixture
@@ -45,3 +47,24 @@ def test_the_command(model, tmp_path, capsys):
     assert "captioner caption PATH --model" in capsys.readouterr().out
     recorded = json.loads((tmp_path / "packed" / "search.json").read_text())
     assert recorded == {"num_beams": 2, "max_length": 8, "length_exponent": 0.5}
+
+
+def test_rules_are_recorded_where_there_are_any(model, tmp_path):
+    packed = tmp_path / "packed"
+    rules = ["--no-repeat-ngram", "3", "--no-stutter", "--no-dangling"]
+    assert run_command_line(["export", str(model.path), "--to", str(packed), *rules]) == 0
+    search = ModelFolder(packed, "packed").search()
+    assert (search.no_repeat_ngram, search.no_stutter) == (3, True)
+    vocabulary = Vocabulary.load(packed / "vocabulary.json")
+    assert search.never_last == find_dangling_ids(vocabulary)
+    assert hash(search)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"never_last": 4}, {"never_last": ["a"]}, {"num_beams": 0}, {"max_length": "x"}]
+)
+def test_a_damaged_record_of_the_search_is_said_so(model, tmp_path, damage):
+    packed = ModelFolder(export_model(model, tmp_path / "packed", SearchSettings()), "packed")
+    (packed.path / "search.json").write_text(json.dumps(damage))
+    with pytest.raises(DecoderError, match=r"search\.json is damaged"):
+        packed.search()

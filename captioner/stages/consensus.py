@@ -1,0 +1,59 @@
+"""Part of stage `evaluate`: captions ranked anew by what people said of similar images."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from captioner.pipeline.stage import StageRun
+from captioner.stages import tokenize
+from captioner.stages.sources import Sources
+
+if TYPE_CHECKING:
+    from captioner.decoders.captions import GeneratedCaption
+    from captioner.features.reading import Features
+    from captioner.metrics.consensus import Consensus
+    from captioner.text.vocabulary import Vocabulary
+
+    Captions = Mapping[str, tuple[GeneratedCaption, ...]]
+
+
+def rank(sources: Sources, run: StageRun, captions: "Captions", features: "Features") -> "Captions":
+    """Ranks each image's captions by their score and their agreement with similar images'."""
+    from captioner.text.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
+    judge = _learn_consensus(sources, run, features)
+    agreements = iter(_measure_agreement(judge, captions, features, vocabulary))
+    weight = sources.settings.evaluate.consensus
+    ranked = {}
+    for image_id, found in captions.items():
+        values = [caption.score + weight * next(agreements) for caption in found]
+        order = sorted(range(len(found)), key=lambda place: -values[place])
+        ranked[image_id] = tuple(found[place] for place in order)
+    return ranked
+
+
+def _learn_consensus(sources: Sources, run: StageRun, features: "Features") -> "Consensus":
+    from captioner.metrics.consensus import Consensus
+    from captioner.text.tokens import TokenisedCaptions
+
+    tokenised = TokenisedCaptions.load(run.needs["tokenize"] / tokenize.TOKENS)
+    training_ids = set(tokenised.image_ids_in("train")) & set(features.image_ids)
+    training = tokenised.restrict(training_ids)
+    vectors_TF = features.read("vector", training.image_ids)
+    return Consensus(training, vectors_TF, sources.settings.evaluate.neighbours)
+
+
+def _measure_agreement(
+    judge: "Consensus", captions: "Captions", features: "Features", vocabulary: "Vocabulary"
+) -> list[float]:
+    """Returns the agreement of each caption of each image, in order."""
+    import numpy as np
+
+    from captioner.metrics.ngrams import pad_captions
+
+    words = [caption.words for found in captions.values() for caption in found]
+    return judge.score(
+        pad_captions([vocabulary.encode(own)[1:-1] for own in words]),
+        features.read("vector", list(captions)),
+        np.repeat(np.arange(len(captions)), [len(found) for found in captions.values()]),
+    ).tolist()
