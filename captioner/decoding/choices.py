@@ -58,7 +58,8 @@ def choose_words(
     num_beams, size = settings.num_beams, settings.group_size
     num_tokens = log_probs_BV.shape[-1]
     log_probs_AKV = tf.reshape(log_probs_BV, [-1, num_beams, num_tokens])
-    ended, grown = [], []
+    ended: list[Grown] = []
+    grown: list[Grown] = []
     for first in range(0, num_beams, size):
         own = slice(first, first + size)
         taken_AD = tf.concat([group.tokens_AK for group in grown], axis=1) if grown else None
