@@ -10,11 +10,6 @@ from keras import layers
 from captioner.classifiers.settings import Augmentation
 
 FILL = "nearest"  # what moves into the picture is the colour at its edge
-_FLIPS = {
-    (True, True): "horizontal_and_vertical",
-    (True, False): "horizontal",
-    (False, True): "vertical",
-}
 
 
 class Augmenter:
@@ -42,9 +37,12 @@ class Augmenter:
 def list_layers(settings: Augmentation) -> list[keras.Layer]:
     """Returns the layers that the settings ask for, in the order in which they are applied."""
     found: list[keras.Layer] = []
-    flips = settings.horizontal_flip, settings.vertical_flip
-    if any(flips):
-        found.append(layers.RandomFlip(_FLIPS[flips], dtype="float32"))
+    # Two layers: Keras' own "horizontal_and_vertical" draws once for both, and only ever turns
+    # an image by half a circle.
+    if settings.horizontal_flip:
+        found.append(layers.RandomFlip("horizontal", dtype="float32"))
+    if settings.vertical_flip:
+        found.append(layers.RandomFlip("vertical", dtype="float32"))
     if settings.rotation:
         turn = settings.rotation / 360
         found.append(layers.RandomRotation(turn, fill_mode=FILL, dtype="float32"))
