@@ -12,6 +12,11 @@ from captioner.cli.options import artifacts_option
 from captioner.errors import CaptionerError
 
 _KILO = 1000
+_TITLES = {
+    "encoder": "Encoders",
+    "pretrained": "Encoders trained here",
+    "trained": "Trained models",
+}
 
 
 @dataclass(frozen=True)
@@ -19,14 +24,14 @@ class ListedModel:
     """One line of the list.
 
     Args:
-        kind: "encoder" or "trained".
+        kind: "encoder", "pretrained" (an encoder as well) or "trained" (to caption).
         name: what `backbone.name` or `--model` takes.
         size: bytes on disk; of an encoder that is not here, None.
         num_parameters: of an encoder.
         source: where its weights come from.
         is_here: whether it can be used without a download.
         path: where it is, if it is here.
-        needs: the encoder that a trained model needs.
+        needs: the encoder that a trained model needs, or whose weights these are.
     """
 
     kind: str
@@ -52,13 +57,16 @@ Examples:
 @artifacts_option
 def command(as_json: bool, artifacts: Path) -> None:
     """List encoders and trained models, and whether they are on this machine."""
-    models = [*_list_encoders(), *_list_trained(artifacts)]
+    models = [*_list_encoders(), *_list_pretrained(artifacts), *_list_trained(artifacts)]
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2))
         return
-    for kind, title in (("encoder", "Encoders"), ("trained", "Trained models")):
+    for kind, title in _TITLES.items():
+        of_kind = [model for model in models if model.kind == kind]
+        if kind == "pretrained" and not of_kind:
+            continue
         click.echo(f"{title}:")
-        for line in _format([model for model in models if model.kind == kind]):
+        for line in _format(of_kind):
             click.echo(f"  {line}")
         if kind == "encoder":
             click.echo(_application_lines())
@@ -100,6 +108,21 @@ def _list_encoders() -> list[ListedModel]:
     return [describe(spec) for spec in list_specs()]
 
 
+def _list_pretrained(artifacts: Path) -> list[ListedModel]:
+    """Lists the encoders that pipelines have trained; `backbone.weights` takes their paths."""
+    from captioner.backbones.trained import read_note
+
+    def describe(path: Path) -> ListedModel:
+        note = read_note(path)
+        network = None if note is None else note.name
+        pipeline, size = path.parents[1].name, path.stat().st_size
+        return ListedModel(
+            "pretrained", pipeline, size, None, "captioner pretrain", True, str(path), network
+        )
+
+    return [describe(path) for path in sorted(artifacts.glob("*/pretrain/encoder.weights.h5"))]
+
+
 def _list_trained(artifacts: Path) -> list[ListedModel]:
     from captioner.captioning.model_folder import ModelFolder, list_models
 
@@ -132,6 +155,8 @@ def _cells(model: ListedModel) -> tuple[str, ...]:
         parameters = f"{model.num_parameters:,} parameters"
         return (model.name, parameters, _format_size(model.size), _place(model), model.source)
     needs = "no encoder" if model.needs is None else f"needs {model.needs}"
+    if model.kind == "pretrained":
+        needs = f"weights of {model.needs}"
     return (model.name, needs, _format_size(model.size), _place(model), str(model.path))
 
 

@@ -268,3 +268,12 @@ def test_objects_are_drawn_evenly_and_the_same_each_time(tmp_path):
     assert all(
         (tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in same
     )
+
+
+def test_models_lists_the_encoder_with_the_path_of_its_weights(project, call):
+    code, out, _ = call("models", "--json")
+    assert code == 0
+    (found,) = [model for model in json.loads(out) if model["kind"] == "pretrained"]
+    assert (found["name"], found["needs"]) == ("tiny", "lenet_relu3")
+    assert Path(found["path"]).is_file()
+    assert "Encoders trained here:\n  tiny  weights of lenet_relu3" in call("models")[1]
