@@ -31,8 +31,9 @@ class AttentionDecoder(Decoder):
         super().__init__(spec, precision, seed)
         self._grids = ImageGrids(spec)
         C, A, U = self._grids.num_channels, spec.attention_units, spec.units
-        self._to_input = self._add_dense("image_input", spec.embedding_size, C)
-        self._to_state = self._add_dense("image_state", 2 * U, C)
+        activation = spec.image_activation
+        self._to_input = self._add_dense("image_input", spec.embedding_size, C, activation)
+        self._to_state = self._add_dense("image_state", 2 * U, C, activation)
         # A bias of the keys would raise all places alike, which a softmax does not see.
         self._to_keys = self._add_dense("keys", A, C, use_bias=False)
         self._to_values = self._add_dense("values", A, C)

@@ -1,7 +1,7 @@
 """The kinds of decoder, by name. Reading this module loads no TensorFlow; building does."""
 
 import importlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from captioner.decoders.spec import DecoderSpec
 from captioner.errors import DecoderError
@@ -12,18 +12,38 @@ if TYPE_CHECKING:
 
 Precision = Literal["float32", "bfloat16"]
 
-# kind -> (module, class, what it needs to differ from DecoderSpec's own defaults)
-KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "attention": (
+
+class Kind(NamedTuple):
+    """A way in which image and words meet.
+
+    Args:
+        module: where it is built.
+        name: of its class there.
+        defaults: what it needs to differ from DecoderSpec's own defaults.
+        unread: fields of DecoderSpec that mean nothing to it.
+    """
+
+    module: str
+    name: str
+    defaults: dict[str, Any]
+    unread: tuple[str, ...]
+
+
+_OF_ATTENTION = ("attention_units", "attention_heads", "attention_dropout")
+
+KINDS = {
+    "attention": Kind(
         "captioner.decoders.attention",
         "AttentionDecoder",
         {"feature_kind": "grid", "feature_shape": (7, 7, 1280)},
+        ("gated_image",),
     ),
-    "inject": ("captioner.decoders.inject", "InjectDecoder", {}),
-    "merge": (
+    "inject": Kind("captioner.decoders.inject", "InjectDecoder", {}, _OF_ATTENTION),
+    "merge": Kind(
         "captioner.decoders.merge",
         "MergeDecoder",
         {"units": 256, "embedding_size": 256, "tied_embeddings": False},
+        ("gated_image", *_OF_ATTENTION),
     ),
 }
 
@@ -32,10 +52,16 @@ def default_spec(kind: str, vocabulary_size: int, **changes: Any) -> DecoderSpec
     """Returns the best known description of a kind, with `changes` to single fields.
 
     Raises:
-        DecoderError: the kind is unknown, or a value is out of range.
+        DecoderError: the kind is unknown or does not read a field, or a value is out of range.
     """
-    _, _, defaults = _find_kind(kind)
-    return DecoderSpec(kind=kind, vocabulary_size=vocabulary_size, **{**defaults, **changes})
+    found = find_kind(kind)
+    unread = [name for name in changes if name in found.unread]
+    if unread:
+        raise DecoderError(
+            f"A decoder of kind {kind!r} does not read {', '.join(unread)}. "
+            "Leave that out, or choose another kind."
+        )
+    return DecoderSpec(kind=kind, vocabulary_size=vocabulary_size, **{**found.defaults, **changes})
 
 
 def build_decoder(
@@ -51,12 +77,18 @@ def build_decoder(
     Raises:
         DecoderError: the kind is unknown, or does not read features of that kind.
     """
-    module, name, _ = _find_kind(spec.kind)
-    decoder: Decoder = getattr(importlib.import_module(module), name)(spec, precision, seed)
+    kind = find_kind(spec.kind)
+    build = getattr(importlib.import_module(kind.module), kind.name)
+    decoder: Decoder = build(spec, precision, seed)
     return decoder
 
 
-def _find_kind(kind: str) -> tuple[str, str, dict[str, Any]]:
+def find_kind(kind: str) -> Kind:
+    """Returns a kind of decoder by name.
+
+    Raises:
+        DecoderError: there is none of that name; the message lists those there are.
+    """
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS))
         raise DecoderError(

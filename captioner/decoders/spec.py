@@ -113,6 +113,10 @@ class DecoderSpec:
                 f"feature_kind={self.feature_kind!r}: a vector has 1 dimension, a grid 3",
             ),
             (
+                self.feature_kind == "grid" and self.standardise_features,
+                "standardise_features=True, and a grid is not standardised",
+            ),
+            (
                 self.image_activation not in ("linear", "relu"),
                 f"image_activation={self.image_activation!r}, expected 'linear' or 'relu'",
             ),

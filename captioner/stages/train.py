@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.datasets.records import CaptionedImage
-from captioner.decoders.registry import default_spec
+from captioner.decoders.registry import default_spec, find_kind
 from captioner.decoders.spec import SMALLEST_VOCABULARY
-from captioner.errors import DatasetError, FeatureError
+from captioner.errors import ConfigError, DatasetError, DecoderError, FeatureError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
 from captioner.stages import build, tokenize
 from captioner.stages.sources import Sources, library_inputs
@@ -79,11 +79,18 @@ def decoder_inputs(sources: Sources) -> dict[str, Any]:
     """Returns the decoder's description, with the defaults of its kind filled in.
 
     A default that changes with a new version of captioner changes the fingerprint as well.
+
+    Raises:
+        ConfigError: the settings do not fit each other.
     """
     section = sources.settings.decoder
-    spec = default_spec(section.kind, SMALLEST_VOCABULARY, **section.chosen())
+    try:
+        spec = default_spec(section.kind, SMALLEST_VOCABULARY, **section.chosen())
+    except DecoderError as error:
+        raise ConfigError(f"[decoder] {error}") from error
     derived = ("vocabulary_size", "feature_shape")  # follow from inputs that are named already
-    return {f"decoder.{k}": v for k, v in spec.to_json().items() if k not in derived}
+    left_out = (*derived, *find_kind(section.kind).unread)
+    return {f"decoder.{k}": v for k, v in spec.to_json().items() if k not in left_out}
 
 
 def feature_inputs(sources: Sources, splits: Sequence[str], name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from captioner.config import Pipeline
 from captioner.datasets.records import CaptionDataset, CaptionedImage
 from captioner.decoders.spec import DecoderSpec
+from captioner.errors import ConfigError
 from captioner.pipeline.digests import DigestCache
 from captioner.stages import evaluate, train
 from captioner.stages.sources import Sources
@@ -40,6 +41,27 @@ def test_defaults_of_the_decoder_are_part_of_the_fingerprint(inputs_of):
     assert inputs["decoder.tied_embeddings"] is False
     assert inputs["decoder.image_activation"] == DecoderSpec.image_activation
     assert None not in [value for name, value in inputs.items() if name.startswith("decoder.")]
+
+
+def test_what_a_kind_does_not_read_is_no_part_of_its_fingerprint(inputs_of):
+    assert "decoder.attention_units" in inputs_of("decoder.kind=attention")
+    assert "decoder.attention_units" not in inputs_of("decoder.kind=inject")
+    assert "decoder.gated_image" not in inputs_of("decoder.kind=attention")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["decoder.kind=merge", "decoder.gated_image=true"], "'merge' does not read gated_image"),
+        (["decoder.kind=attention", "decoder.attention_heads=7"], "cannot be split into"),
+        (["decoder.kind=attention", "decoder.standardise_features=true"], "not standardised"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_a_fault_of_the_pipeline(
+    inputs_of, overrides, message
+):
+    with pytest.raises(ConfigError, match=rf"\[decoder\] .*{message}"):
+        inputs_of(*overrides)
 
 
 def test_captions_of_the_test_split_do_not_decide_the_decoder(inputs_of):
