@@ -3,16 +3,17 @@ import json
 import h5py
 import numpy as np
 import pytest
-from toys import WIDTH
+from toys import small_spec
 
-from captioner.decoders.registry import KINDS, build_decoder, default_spec
+from captioner.decoders.registry import KINDS, build_decoder
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.errors import DecoderError
 
 
 def make_decoder(kind="inject", **changes):
-    small = {"feature_shape": (WIDTH,), "units": 6, "embedding_size": 5}
-    return build_decoder(default_spec(kind, 11, **{**small, **changes}), seed=3)
+    return build_decoder(
+        small_spec(kind, 11, **{"units": 6, "embedding_size": 5, **changes}), seed=3
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
