@@ -84,24 +84,11 @@ def read_class_folders(
             no image, or dev has other classes than train.
     """
     folders, notes = ({"train": path, "dev": dev}, []) if dev else _find_splits(path)
-    if folders is None:
-        classes, loose = _list_classes(path)
-        _check_classes(path, classes)
-        return _draw_split(path, classes, dev_fraction, seed, _note_loose(path, loose))
-    train, loose = _list_classes(folders["train"])
-    judged, loose_dev = _list_classes(folders["dev"])
-    _check_classes(folders["train"], train)
-    _check_dev(folders["dev"], judged, train)
-    notes += [*_note_loose(folders["train"], loose), *_note_loose(folders["dev"], loose_dev)]
-    labels = {name: label for label, name in enumerate(train)}
-    splits: dict[LearntSplit, Classes] = {"train": train, "dev": judged}
-    images = [
-        LabelledImage(f"{split}/{name}", file, labels[class_name], split)
-        for split, classes in splits.items()
-        for class_name, files in classes.items()
-        for name, file in files.items()
-    ]
-    return ClassFolders(tuple(train), _in_order(images), tuple(notes))
+    if folders is not None:
+        return _join_splits(folders, notes)
+    classes, loose = _list_classes(path)
+    _check_classes(path, classes)
+    return _draw_split(path, classes, dev_fraction, seed, _note_loose(path, loose))
 
 
 Classes = dict[str, dict[str, Path]]  # class -> name relative to the class folders -> file
@@ -118,6 +105,24 @@ def _find_splits(path: Path) -> tuple[dict[str, Path] | None, list[str]]:
     notes = [f"{path / name} was passed over" for name, split in names.items() if split == "test"]
     found = {split: path / name for name, split in names.items() if split in ("train", "dev")}
     return {str(split): folder for split, folder in found.items()}, notes
+
+
+def _join_splits(folders: Mapping[str, Path], notes: list[str]) -> ClassFolders:
+    """Reads the class folders of either split; training says which classes there are."""
+    train, loose = _list_classes(folders["train"])
+    judged, loose_dev = _list_classes(folders["dev"])
+    _check_classes(folders["train"], train)
+    _check_dev(folders["dev"], judged, train)
+    labels = {name: label for label, name in enumerate(train)}
+    splits: dict[LearntSplit, Classes] = {"train": train, "dev": judged}
+    images = [
+        LabelledImage(f"{split}/{name}", file, labels[class_name], split)
+        for split, classes in splits.items()
+        for class_name, files in classes.items()
+        for name, file in files.items()
+    ]
+    more = [*_note_loose(folders["train"], loose), *_note_loose(folders["dev"], loose_dev)]
+    return ClassFolders(tuple(train), _in_order(images), (*notes, *more))
 
 
 def _list_classes(path: Path) -> tuple[Classes, list[str]]:

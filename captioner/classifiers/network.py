@@ -55,7 +55,7 @@ def start_classifier(
 
     Args:
         spec: for the number of classes and the input size that are wanted.
-        origin: of the first weights; those of the classifier on top are always random.
+        origin: of the first weights; the classifier on top begins at zero.
         seed: of the random ones.
         precision: of the arithmetic.
         freeze_below: name of the first layer that learns, or how it begins; None: all learn.
@@ -68,9 +68,21 @@ def start_classifier(
     load_weights(model, spec, WeightsOrigin("random", None, None, seed, spec.preprocessing))
     if origin.source != "random":
         load_weights(model, spec, origin, without_classifier=True)
+    _reset_classifier(model)
     if freeze_below is not None:
         _freeze(model, freeze_below)
     return Classifier(spec, model, origin.preprocessing)
+
+
+def _reset_classifier(model: keras.Model) -> None:
+    """Gives every class the same probability.
+
+    Nothing reaches the layers below before the classifier knows something, so that the first
+    steps neither spoil what they have learnt elsewhere nor kill their ReLUs.
+    """
+    classifier = [layer for layer in model.layers if layer.weights][-1]
+    for weight in classifier.weights:
+        weight.assign(tf.zeros_like(weight))
 
 
 def choose_precision(spec: BackboneSpec, wanted: TrainPrecision) -> ComputePrecision:

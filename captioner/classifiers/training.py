@@ -86,7 +86,7 @@ def train_classifier(
 
     Args:
         spec: the network, for the number of classes and the input size that are wanted.
-        origin: of its first weights; the classifier on top always begins at random.
+        origin: of its first weights; the classifier on top always begins at zero.
         splits: the images.
         settings: how to train.
         folder: an existing folder of this run's own.
@@ -208,7 +208,7 @@ class _TrainingRun:
                 total += self._check_loss(float(loss))
                 num_right += int(right)
                 num_images += len(labels_B)
-                progress.note(f"loss {total / num_images:.3f}, {num_right / num_images:.1%} right")
+                progress.note(f"loss {total / num_images:.2f}, {num_right / num_images:.0%}")
                 progress.advance(len(labels_B))
         return total / num_images, num_right / num_images
 

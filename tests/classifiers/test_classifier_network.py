@@ -86,3 +86,8 @@ def test_an_image_that_is_wholly_wrong_still_teaches():
         return tape.gradient(loss, bias.value)
 
     np.testing.assert_allclose(gradient(), [2, -2, 0], atol=1e-5)
+
+
+def test_every_class_is_as_likely_as_any_other_before_the_first_step():
+    images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 3), dtype=np.uint8)
+    np.testing.assert_allclose(start()(images, training=False), np.full((2, 3), 1 / 3), rtol=1e-6)
