@@ -37,6 +37,12 @@ Examples:
     help="Length normalisation to record.",
 )
 @click.option(
+    "--max-words",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Longest caption to record; a search that need not look for longer ones is faster.",
+)
+@click.option(
     "--no-repeat-ngram",
     type=click.IntRange(0),
     metavar="N",
@@ -50,6 +56,7 @@ def command(
     folder: Path,
     beam: int | None,
     length_exponent: float | None,
+    max_words: int | None,
     no_repeat_ngram: int | None,
     no_stutter: bool,
     no_dangling: bool,
@@ -66,6 +73,7 @@ def command(
     wishes: dict[str, Any] = {
         "num_beams": beam,
         "length_exponent": length_exponent,
+        "max_length": max_words,
         "no_repeat_ngram": no_repeat_ngram,
         "no_stutter": True if no_stutter else None,
         "never_last": _dangling_ids(found) if no_dangling else None,

@@ -51,10 +51,10 @@ def test_the_command(model, tmp_path, capsys):
 
 def test_rules_are_recorded_where_there_are_any(model, tmp_path):
     packed = tmp_path / "packed"
-    rules = ["--no-repeat-ngram", "3", "--no-stutter", "--no-dangling"]
+    rules = ["--max-words", "18", "--no-repeat-ngram", "3", "--no-stutter", "--no-dangling"]
     assert run_command_line(["export", str(model.path), "--to", str(packed), *rules]) == 0
     search = ModelFolder(packed, "packed").search()
-    assert (search.no_repeat_ngram, search.no_stutter) == (3, True)
+    assert (search.max_length, search.no_repeat_ngram, search.no_stutter) == (18, 3, True)
     vocabulary = Vocabulary.load(packed / "vocabulary.json")
     assert search.never_last == find_dangling_ids(vocabulary)
     assert hash(search)
