@@ -170,6 +170,7 @@ class PretrainSection(_Section):
     label_smoothing: Share = 0.1
     class_weights: Literal["balanced", "none"] = "balanced"
     freeze_below: str | None = None
+    freeze_norms: bool = False
     patience: Count = 5
     rotation: Annotated[float, Field(ge=0, le=180)] = 40.0
     shift: Share = 0.2

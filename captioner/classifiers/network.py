@@ -50,6 +50,7 @@ def start_classifier(
     seed: int,
     precision: ComputePrecision = "float32",
     freeze_below: str | None = None,
+    freeze_norms: bool = False,
 ) -> Classifier:
     """Builds a network as it is before the first step.
 
@@ -59,6 +60,7 @@ def start_classifier(
         seed: of the random ones.
         precision: of the arithmetic.
         freeze_below: name of the first layer that learns, or how it begins; None: all learn.
+        freeze_norms: whether batch normalisation keeps its scales and statistics everywhere.
 
     Raises:
         UsageError: there is no such layer; the message names the nearest.
@@ -69,6 +71,9 @@ def start_classifier(
     if origin.source != "random":
         load_weights(model, spec, origin, without_classifier=True)
     _reset_classifier(model)
+    if freeze_norms:
+        for layer in model.layers:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     if freeze_below is not None:
         _freeze(model, freeze_below)
     return Classifier(spec, model, origin.preprocessing)

@@ -50,6 +50,8 @@ class ClassifierSettings:
         freeze_below: name of the first layer that learns, or how it begins; the layers below
             keep their weights and, where they normalise batches, their statistics. None: all
             learn.
+        freeze_norms: keep all batch normalisation as the first weights have it. A small data set
+            has worse statistics than those it was trained on.
         patience: epochs without better dev accuracy before training stops, 1 or more.
         augmentation: how training images are moved about.
         seed: of initial weights, batches, augmentation and dropout.
@@ -69,6 +71,7 @@ class ClassifierSettings:
     label_smoothing: float = 0.1
     class_weights: ClassWeights = "balanced"
     freeze_below: str | None = None
+    freeze_norms: bool = False
     patience: int = 5
     augmentation: Augmentation = Augmentation()
     seed: int = 0

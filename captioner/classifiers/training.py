@@ -130,6 +130,7 @@ class _TrainingRun:
             seed=settings.seed,
             precision=choose_precision(spec, settings.precision),
             freeze_below=settings.freeze_below,
+            freeze_norms=settings.freeze_norms,
         )
         augmenter = Augmenter(settings.augmentation)
         self._random_state = [*augmenter.variables, *self._classifier.random_state]

@@ -91,3 +91,15 @@ def test_an_image_that_is_wholly_wrong_still_teaches():
 def test_every_class_is_as_likely_as_any_other_before_the_first_step():
     images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 3), dtype=np.uint8)
     np.testing.assert_allclose(start()(images, training=False), np.full((2, 3), 1 / 3), rtol=1e-6)
+
+
+def test_batch_normalisation_can_be_kept_as_it_is():
+    spec = find_spec("alexnet_bn").at(num_classes=2, input_size=(67, 67))
+    origin = resolve_weights(spec, "random", 0)
+    classifier = start_classifier(spec, origin, seed=0, freeze_norms=True)
+    images = np.random.default_rng(0).integers(0, 256, (4, 67, 67, 3), dtype=np.uint8)
+    before = [w.numpy() for w in classifier.model.get_layer("bn1").weights]
+    classifier(images, training=True)
+    for weight, array in zip(classifier.model.get_layer("bn1").weights, before, strict=True):
+        np.testing.assert_array_equal(weight, array)
+    assert not any("bn" in weight.path for weight in classifier.model.trainable_weights)

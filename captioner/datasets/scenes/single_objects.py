@@ -3,6 +3,8 @@
 import random
 from pathlib import Path
 
+from PIL import Image
+
 from captioner.datasets.scenes.backgrounds import CANVAS, PLACES
 from captioner.datasets.scenes.composition import (
     CAMOUFLAGE,
@@ -21,10 +23,11 @@ from captioner.progress import track
 _DEV_SHARE = 8  # one image of so many
 MIN_OBJECTS = 2 * _DEV_SHARE * len(KINDS)
 _HIGHEST = 8  # pixels from the top, where an object may begin
+_NEAREST = 1.1  # side of the nearest view, in widths of the object
 
 
 def draw_objects(folder: Path, *, num_images: int, seed: int) -> None:
-    """Draws each of the sixteen kinds of object alone, in every place, size and colour.
+    """Draws each of the sixteen kinds of object alone, in every place and colour, near and far.
 
     The images lie in `train/<kind>/` and `dev/<kind>/`. Combinations of kind and colour that
     captions are tested on do not occur, so that an encoder does not know them either.
@@ -55,7 +58,8 @@ def _draw_all(folder: Path, num_images: int, seed: int) -> None:
         chance = random.Random(f"{seed}:object:{number}")
         scene = _compose_object(KINDS[index], chance)
         path = folder / split / KINDS[index] / f"{number:05d}.jpg"
-        draw_scene(scene, chance).save(path, quality=JPEG_QUALITY)
+        view = _approach(draw_scene(scene, chance), scene.things[0], chance)
+        view.save(path, quality=JPEG_QUALITY)
         sync_file(path)
 
 
@@ -69,3 +73,15 @@ def _compose_object(kind: str, chance: random.Random) -> Scene:
     x = chance.randint(width // 2, CANVAS - width // 2)
     bottom = chance.randint(_HIGHEST + width, CANVAS - 4)
     return Scene(place, "one", (Thing(kind, colour, size, x, bottom),))
+
+
+def _approach(image: Image.Image, thing: Thing, chance: random.Random) -> Image.Image:
+    """Returns a square part of a scene that holds the thing, from all of it to the thing alone."""
+    width = SIZES[thing.size]
+    side = chance.randint(round(_NEAREST * width), CANVAS)
+    left, top = (
+        chance.randint(max(0, start + width - side), min(start, CANVAS - side))
+        for start in (thing.x - width // 2, thing.bottom - width)
+    )
+    part = image.crop((left, top, left + side, top + side))
+    return part.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
