@@ -27,6 +27,8 @@ class AttentionDecoder(Decoder):
     step, mean over heads, each row summing to 1.
     """
 
+    attends = True
+
     def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
         super().__init__(spec, precision, seed)
         self._grids = ImageGrids(spec)
@@ -61,10 +63,12 @@ class AttentionDecoder(Decoder):
     def read_captions(
         self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout
     ) -> tf.Tensor:
-        words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
-        inputs_MTE = words_MTE + context["input"][:, None]
-        output_MTU = self._run_lstm(inputs_MTE, self._first_memory(context))
-        return self._attend(output_MTU, context, dropout)[0]
+        return self._attend(self._read(context, tokens_MT, dropout), context, dropout)[0]
+
+    def look(self, features_N: tf.Tensor, tokens_NT: tf.Tensor) -> tf.Tensor:
+        context = self.encode(features_N, NO_DROPOUT)
+        output_NTU = self._read(context, tokens_NT, NO_DROPOUT)
+        return self._attend(output_NTU, context, NO_DROPOUT)[1]
 
     def read_word(
         self, context: dict[str, tf.Tensor], tokens_B: tf.Tensor, state: Tree
@@ -73,6 +77,14 @@ class AttentionDecoder(Decoder):
         output_BU, memory = self._run_lstm_step(inputs_BE, state[:2])
         output_B1U, weights_B1L = self._attend(output_BU[:, None], context, NO_DROPOUT)
         return output_B1U[:, 0], (*memory, weights_B1L[:, 0])
+
+    def _read(
+        self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout
+    ) -> tf.Tensor:
+        """Returns the LSTM's output at each word of whole captions, (M, T, U)."""
+        words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
+        inputs_MTE = words_MTE + context["input"][:, None]
+        return self._run_lstm(inputs_MTE, self._first_memory(context))
 
     def _first_memory(self, context: dict[str, tf.Tensor]) -> LstmState:
         h_BU, c_BU = tf.split(context["state"], 2, axis=-1)

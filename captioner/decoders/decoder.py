@@ -14,6 +14,7 @@ import tensorflow as tf
 from captioner.decoders.dropout import NO_DROPOUT, Dropout
 from captioner.decoders.registry import Precision
 from captioner.decoders.spec import DecoderSpec
+from captioner.errors import DecoderError
 
 # Any nesting of tensors whose first dimension is that of images or partial captions.
 Tree = Any
@@ -29,7 +30,8 @@ class Decoder(ABC):
     both go through the same layers and agree. A state may hold more than the LSTM's memory, such
     as the attention weights of the last step.
 
-    A kind of decoder defines `fit`, `encode`, `first_state`, `read_captions` and `read_word`.
+    A kind of decoder defines `fit`, `encode`, `first_state`, `read_captions` and `read_word`; one
+    that attends to places of the image also `look`, and says so by `attends`.
 
     Args:
         spec: what this decoder is.
@@ -38,7 +40,10 @@ class Decoder(ABC):
 
     Attributes:
         weights: all weights by name, such as `lstm/kernel`, in the order they were made.
+        attends: whether it weighs the places of an image anew for each word.
     """
+
+    attends: bool = False
 
     def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
         self.spec = spec
@@ -123,6 +128,25 @@ class Decoder(ABC):
         # (M, T, U) -> (P, U)
         output_PU = tf.gather(tf.reshape(output_MTU, [-1, output_MTU.shape[-1]]), positions_P)
         return self._project(output_PU, dropout)
+
+    def look(self, features_N: tf.Tensor, tokens_NT: tf.Tensor) -> tf.Tensor:
+        """Says how much each word of whole captions draws from each place of its image.
+
+        Args:
+            features_N: float32 (N, ...), an image for each caption.
+            tokens_NT: int32 (N, T), captions from START on, padded on the right.
+
+        Returns:
+            float32 (N, T, L), each row summing to 1: the weights behind the token that comes
+            after each of those given.
+
+        Raises:
+            DecoderError: this kind does not attend.
+        """
+        raise DecoderError(
+            f"A decoder of kind {self.spec.kind!r} sees the image as a whole and attends to no "
+            "place of it."
+        )
 
     def _read_words(self, tokens: tf.Tensor) -> tf.Tensor:
         """Looks words up and scales them to entries of about 1, as the LSTM's weights expect.
