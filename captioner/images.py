@@ -11,74 +11,23 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, get_args
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from captioner.errors import ImageError, UsageError
+from captioner.errors import ImageError
+from captioner.resizing import WHITE, Colour, ResizeRule
 
 Source = str | Path | bytes | Image.Image | np.ndarray
-Colour = tuple[int, int, int]
-Fit = Literal["squash", "crop", "pad"]
-Resample = Literal["nearest", "bilinear", "bicubic"]
 
-WHITE: Colour = (255, 255, 255)
 MAX_PIXELS = 150_000_000  # of one image; decoded it takes three bytes a pixel and more
 
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 # We check the header against a limit of our own, so Pillow's warning would only repeat it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-
-@dataclass(frozen=True, slots=True)
-class ResizeRule:
-    """How an image comes to the size that an encoder wants; part of every fingerprint.
-
-    Args:
-        height: of the result, in pixels.
-        width: of the result, in pixels.
-        fit: "squash" changes the proportions and keeps all of the picture; "crop" keeps the
-            proportions and cuts what stands out in the middle of the longer side; "pad" keeps
-            both and fills up with the background.
-        resample: the filter; all but "nearest" are antialiased.
-    """
-
-    height: int
-    width: int
-    fit: Fit = "squash"
-    resample: Resample = "bicubic"
-
-    def __post_init__(self) -> None:
-        is_size = self.height >= 1 and self.width >= 1
-        if not is_size or self.fit not in get_args(Fit) or self.resample not in _RESAMPLING:
-            raise UsageError(
-                f"{self} cannot be followed: expected a height and width of 1 or more, a fit "
-                f"among {', '.join(get_args(Fit))} and a filter among {', '.join(_RESAMPLING)}"
-            )
-
-    def describe(self) -> dict[str, Any]:
-        """Returns the rule as a JSON object."""
-        return asdict(self)
-
-    def apply(self, image: Image.Image, background: Colour = WHITE) -> Image.Image:
-        """Returns an RGB image of this rule's size."""
-        size, filter_ = (self.width, self.height), _RESAMPLING[self.resample]
-        match self.fit:
-            case "crop":
-                return ImageOps.fit(image, size, filter_)
-            case "pad":
-                return ImageOps.pad(image, size, filter_, color=background)
-            case _:
-                return image if image.size == size else image.resize(size, filter_)
 
 
 def load_image(

@@ -7,7 +7,7 @@ are built here, see `captioner.backbones.vgg`.
 from typing import NamedTuple
 
 from captioner.backbones.spec import ApplicationWeights, BackboneSpec, Preprocessing
-from captioner.images import ResizeRule
+from captioner.resizing import ResizeRule
 
 
 class Family(NamedTuple):

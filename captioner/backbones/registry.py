@@ -3,8 +3,8 @@
 from captioner.backbones.applications import APPLICATION_NAMES, make_spec
 from captioner.backbones.spec import BackboneSpec, DownloadedWeights, PipWeights
 from captioner.errors import UsageError
-from captioner.images import ResizeRule
 from captioner.names import nearest
+from captioner.resizing import ResizeRule
 
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
 _LENET_PAPER = "LeCun et al. 1998, doi:10.1109/5.726791"

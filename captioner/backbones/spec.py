@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from captioner.errors import UsageError
-from captioner.images import ResizeRule
+from captioner.resizing import ResizeRule
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import h5py
 from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from captioner.backbones.spec import BackboneSpec, Preprocessing
@@ -50,6 +49,8 @@ def save_trained(model: "keras.Model", path: Path, note: TrainedNote) -> None:
         path: ends in `.weights.h5`, as Keras wants it; an existing file is overwritten.
         note: what the weights are.
     """
+    import h5py
+
     model.save_weights(path, overwrite=True)
     with h5py.File(path, "r+") as file:
         file.attrs[ATTRIBUTE] = _NOTE.dump_json(note).decode()
@@ -61,6 +62,8 @@ def read_note(path: Path) -> TrainedNote | None:
     Raises:
         WeightsError: it carries a note that makes no sense.
     """
+    import h5py  # only here: most weights are none of ours
+
     try:
         with h5py.File(path, "r") as file:
             text = file.attrs.get(ATTRIBUTE)

@@ -6,12 +6,11 @@ weights would come from is cheap: nothing is downloaded and no TensorFlow is loa
 """
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
 
 from captioner.backbones.imagenet import describe_absence, download, find_download, find_in_package
 from captioner.backbones.spec import (
@@ -27,9 +26,12 @@ from captioner.files import hash_file
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+
+    Arrays = Mapping[str, np.ndarray]
+    Converter = Callable[[str, Arrays], dict[str, np.ndarray]]
 
 Digest = Callable[[Path], str]
-Converter = Callable[[str, Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 TORCH_SUFFIXES = (".pth", ".pt")
 KERAS_SUFFIXES = (".h5", ".hdf5")
 NUM_LISTED = 8  # differences that an error names before it only counts
@@ -164,7 +166,7 @@ def _file_recipe(spec: BackboneSpec, path: Path) -> Preprocessing:
     return spec.preprocessing if note is None else note.preprocessing
 
 
-def _read_arrays(model: "keras.Model", spec: BackboneSpec, path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(model: "keras.Model", spec: BackboneSpec, path: Path) -> "Arrays":
     """Returns `layer/weight` -> array, as Keras orders axes."""
     if path.suffix.lower() in TORCH_SUFFIXES:
         from captioner.backbones.torch_checkpoint import read_torch_checkpoint
@@ -183,7 +185,7 @@ def _read_arrays(model: "keras.Model", spec: BackboneSpec, path: Path) -> dict[s
     return arrays
 
 
-def _find_converter(spec: BackboneSpec, path: Path) -> Converter:
+def _find_converter(spec: BackboneSpec, path: Path) -> "Converter":
     module = importlib.import_module(f"captioner.backbones.{spec.module}")
     converter: Converter | None = getattr(module, "convert_torch", None)
     if converter is None:
@@ -194,9 +196,7 @@ def _find_converter(spec: BackboneSpec, path: Path) -> Converter:
     return converter
 
 
-def _assign(
-    model: "keras.Model", arrays: Mapping[str, np.ndarray], path: Path, *, without: str | None
-) -> None:
+def _assign(model: "keras.Model", arrays: "Arrays", path: Path, *, without: str | None) -> None:
     variables = {
         f"{layer.name}/{v.name}": v
         for layer in model.layers
@@ -235,6 +235,8 @@ def _describe_mismatch(
 
 def _draw_weights(model: "keras.Model", seed: int) -> None:
     """Draws kernels as He et al. 2015 (arXiv:1502.01852) do, which keeps signals alive."""
+    import numpy as np
+
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         is_depthwise_layer = type(layer).__name__ == "DepthwiseConv2D"
@@ -245,8 +247,8 @@ def _draw_weights(model: "keras.Model", seed: int) -> None:
 
 
 def _draw_kernel(
-    generator: np.random.Generator, shape: tuple[int, ...], is_depthwise: bool
-) -> np.ndarray:
+    generator: "np.random.Generator", shape: tuple[int, ...], is_depthwise: bool
+) -> "np.ndarray":
     inputs = shape[:2] if is_depthwise else shape[:-1]
-    values = generator.standard_normal(shape, dtype=np.float32)
-    return values * np.float32(np.sqrt(2.0 / np.prod(inputs)))
+    values = generator.standard_normal(shape, dtype="float32")
+    return values * values.dtype.type(math.sqrt(2.0 / math.prod(inputs)))

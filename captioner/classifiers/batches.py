@@ -19,8 +19,9 @@ from captioner.features.sources import (
     count_workers,
     decode_ahead,
 )
-from captioner.images import ResizeRule, load_image
+from captioner.images import load_image
 from captioner.progress import Progress
+from captioner.resizing import ResizeRule
 
 _CHECKED_AT_ONCE = 64  # images
 

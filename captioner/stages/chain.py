@@ -13,7 +13,7 @@ from captioner.classifiers.class_folders import ClassFolders, read_class_folders
 from captioner.config import DatasetSection, Pipeline, PretrainSection, Settings
 from captioner.datasets.formats import read_dataset
 from captioner.datasets.records import CaptionDataset, count_reasons
-from captioner.datasets.scenes import SCENES_VERSION, draw_objects, draw_scenes
+from captioner.datasets.scenes import SCENES_VERSION
 from captioner.errors import ConfigError, DatasetMissingError
 from captioner.pipeline.artifacts import ArtifactStore
 from captioner.pipeline.digests import DigestCache
@@ -136,6 +136,8 @@ def open_class_folders(
     if section.format == "objects" and not path.exists():
         if not draw:
             raise _not_drawn("objects", path)
+        from captioner.datasets.scenes.single_objects import draw_objects
+
         with hold_lock(artifacts):
             draw_objects(path, num_images=section.num_images, seed=section.split_seed)
     return read_class_folders(
@@ -156,6 +158,8 @@ def open_dataset(
     if section.format == "scenes" and not path.exists():
         if not draw:
             raise _not_drawn("scenes", path)
+        from captioner.datasets.scenes.drawing import draw_scenes
+
         with hold_lock(artifacts):
             draw_scenes(path, num_images=section.num_images, seed=section.seed)
     return read_dataset(

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from captioner.cli.app import run_command_line
-from captioner.datasets.scenes import draw_scenes
+from captioner.datasets.scenes.drawing import draw_scenes
 from captioner.features.pickles import read_features_pickle
 
 STAGES = ["build", "extract", "tokenize", "train", "evaluate"]

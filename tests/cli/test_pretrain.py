@@ -14,8 +14,8 @@ from captioner.backbones.trained import read_note
 from captioner.classifiers.training import _TrainingRun
 from captioner.cli.app import run_command_line
 from captioner.config import Pipeline
-from captioner.datasets.scenes import draw_objects
 from captioner.datasets.scenes.composition import KINDS
+from captioner.datasets.scenes.single_objects import draw_objects
 
 COLOURS = {"blue": (20, 40, 220), "red": (220, 30, 20)}
 TINY = """

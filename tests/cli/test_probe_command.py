@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from captioner.cli.app import run_command_line
-from captioner.datasets.scenes import draw_scenes
+from captioner.datasets.scenes.drawing import draw_scenes
 from captioner.features.pickles import PickledFeatures, write_features_pickle
 from captioner.features.store import FeatureWriter
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from captioner.datasets.formats import read_dataset
-from captioner.datasets.scenes import SCENES_VERSION, draw_scenes, drawing
+from captioner.datasets.scenes import SCENES_VERSION, drawing
 from captioner.datasets.scenes.backgrounds import CANVAS, PLACES
 from captioner.datasets.scenes.composition import (
     CAMOUFLAGE,
@@ -19,7 +19,7 @@ from captioner.datasets.scenes.composition import (
     TOP_OF,
     compose_scene,
 )
-from captioner.datasets.scenes.drawing import draw_scene
+from captioner.datasets.scenes.drawing import draw_scene, draw_scenes
 from captioner.datasets.scenes.objects import draw_object
 from captioner.datasets.scenes.wording import (
     NOUNS,

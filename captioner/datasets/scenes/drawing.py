@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 
 from captioner.datasets.records import SPLITS, Split
+from captioner.datasets.scenes import SCENES_VERSION
 from captioner.datasets.scenes.backgrounds import crop_background
 from captioner.datasets.scenes.composition import COLOURS, SIZES, Scene, Thing, compose_scene
 from captioner.datasets.scenes.objects import draw_object
@@ -20,7 +21,6 @@ from captioner.errors import DatasetError, UsageError
 from captioner.files import sync_file, sync_folder, write_json, write_text
 from captioner.progress import track
 
-SCENES_VERSION = 1  # moves whenever the same seed would give other files
 DESCRIPTION_FILE = "scenes.json"
 MIN_IMAGES = 20
 
