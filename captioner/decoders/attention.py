@@ -71,12 +71,13 @@ class AttentionDecoder(Decoder):
         return self._attend(output_NTU, context, NO_DROPOUT)[1]
 
     def read_word(
-        self, context: dict[str, tf.Tensor], tokens_B: tf.Tensor, state: Tree
+        self, context: dict[str, tf.Tensor], tokens_NK: tf.Tensor, state: Tree
     ) -> tuple[tf.Tensor, Tree]:
-        inputs_BE = self._read_words(tokens_B) + context["input"]
-        output_BU, memory = self._run_lstm_step(inputs_BE, state[:2])
-        output_B1U, weights_B1L = self._attend(output_BU[:, None], context, NO_DROPOUT)
-        return output_B1U[:, 0], (*memory, weights_B1L[:, 0])
+        inputs_NKE = self._read_words(tokens_NK) + context["input"][:, None]
+        output_NKU, memory = self._run_lstm_step(inputs_NKE, state[:2])
+        output_NKU, weights_NKL = self._attend(output_NKU, context, NO_DROPOUT)
+        weights_BL = tf.reshape(weights_NKL, [-1, self._grids.num_places])
+        return output_NKU, (*memory, weights_BL)
 
     def _read(
         self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout

@@ -1,7 +1,7 @@
 """What every decoder can do: read an image, read words, say what comes next.
 
-Dimension key: N images, M captions, B partial captions, T positions, P real (unpadded)
-positions, V tokens, E embedding, U LSTM units.
+Dimension key: N images, M captions, B partial captions (K of each image), T positions, P real
+(unpadded) positions, V tokens, E embedding, U LSTM units.
 """
 
 from abc import ABC, abstractmethod
@@ -73,8 +73,8 @@ class Decoder(ABC):
         """Reads whole captions, whose images' context has first dimension M; gives (M, T, U)."""
 
     @abstractmethod
-    def read_word(self, context: Tree, tokens_B: tf.Tensor, state: Tree) -> tuple[tf.Tensor, Tree]:
-        """Reads one word of each partial caption; gives (B, U) and the next state."""
+    def read_word(self, context: Tree, tokens_NK: tf.Tensor, state: Tree) -> tuple[tf.Tensor, Tree]:
+        """Reads one word of K partial captions of each image; gives (N, K, U) and the next state."""
 
     def start(self, features_N: tf.Tensor) -> tuple[Tree, Tree]:
         """Encodes images for decoding.
@@ -93,12 +93,18 @@ class Decoder(ABC):
 
         Args:
             tokens_B: int32 (B,), the word before; START at first.
-            state, context: as `start` or the last step gave them, first dimension B.
+            state: as the last step gave it, first dimension B; at first, that of `start`, each
+                row as often as its image has captions.
+            context: as `start` gave it, first dimension N. B is a multiple of N: the captions of
+                an image stand side by side.
 
         Returns:
             Natural log-probabilities of the next token, float32 (B, V), and the next state.
         """
-        output_BU, state = self.read_word(context, tokens_B, state)
+        num_images = tf.shape(tf.nest.flatten(context)[0])[0]
+        tokens_NK = tf.reshape(tokens_B, [num_images, -1])
+        output_NKU, state = self.read_word(context, tokens_NK, state)
+        output_BU = tf.reshape(output_NKU, [-1, self.spec.units])
         return tf.nn.log_softmax(self._project(output_BU, NO_DROPOUT)), state
 
     def predict_words(
@@ -159,9 +165,13 @@ class Decoder(ABC):
     def _run_lstm(self, inputs_MTE: tf.Tensor, state: LstmState | None) -> tf.Tensor:
         return self._lstm(inputs_MTE, initial_state=state)
 
-    def _run_lstm_step(self, inputs_BE: tf.Tensor, state: LstmState) -> tuple[tf.Tensor, LstmState]:
+    def _run_lstm_step(
+        self, inputs_NKE: tf.Tensor, state: LstmState
+    ) -> tuple[tf.Tensor, LstmState]:
+        inputs_BE = tf.reshape(inputs_NKE, [-1, self.spec.embedding_size])
         output_BU, (h_BU, c_BU) = self._lstm.cell(inputs_BE, list(state))
-        return output_BU, (h_BU, c_BU)
+        num_images = tf.shape(inputs_NKE)[0]
+        return tf.reshape(output_BU, [num_images, -1, self.spec.units]), (h_BU, c_BU)
 
     def _build_words(self) -> None:
         V, E, U = self.spec.vocabulary_size, self.spec.embedding_size, self.spec.units

@@ -56,11 +56,11 @@ class InjectDecoder(Decoder):
         return self._add_image(output_MTU, context)
 
     def read_word(
-        self, context: dict[str, tf.Tensor], tokens_B: tf.Tensor, state: LstmState
+        self, context: dict[str, tf.Tensor], tokens_NK: tf.Tensor, state: LstmState
     ) -> tuple[tf.Tensor, LstmState]:
-        inputs_BE = self._read_words(tokens_B) + context["input"]
-        output_BU, state = self._run_lstm_step(inputs_BE, state)
-        return self._add_image(output_BU[:, None], context)[:, 0], state
+        inputs_NKE = self._read_words(tokens_NK) + context["input"][:, None]
+        output_NKU, state = self._run_lstm_step(inputs_NKE, state)
+        return self._add_image(output_NKU, context), state
 
     def _add_image(self, output_MTU: tf.Tensor, context: dict[str, tf.Tensor]) -> tf.Tensor:
         if not self.spec.gated_image:

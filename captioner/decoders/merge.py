@@ -44,7 +44,7 @@ class MergeDecoder(Decoder):
         return self._mix(self._run_lstm(words_MTE, None) + context[:, None])
 
     def read_word(
-        self, context: tf.Tensor, tokens_B: tf.Tensor, state: LstmState
+        self, context: tf.Tensor, tokens_NK: tf.Tensor, state: LstmState
     ) -> tuple[tf.Tensor, LstmState]:
-        output_BU, state = self._run_lstm_step(self._read_words(tokens_B), state)
-        return self._mix(output_BU + context), state
+        output_NKU, state = self._run_lstm_step(self._read_words(tokens_NK), state)
+        return self._mix(output_NKU + context[:, None]), state

@@ -81,15 +81,15 @@ def search_beams(
 
 def _begin(start: tuple[Tree, Tree], settings: SearchSettings, tokens: SpecialTokens) -> _Search:
     """One beam of a group is the empty caption; the others do not exist, or all would be alike."""
-    context, state = repeat_rows(start, settings.num_beams)
-    num_images = tf.nest.flatten(state)[0].shape[0] // settings.num_beams
+    context, state = start
+    num_images = tf.nest.flatten(state)[0].shape[0]
     beams = [num_images, settings.num_beams]
     is_first_K = tf.range(settings.num_beams) % settings.group_size == 0
     log_probs_K = tf.where(is_first_K, 0.0, float("-inf"))
     return _Search(
         images_A=tf.range(num_images),
         context=context,
-        state=state,
+        state=repeat_rows(state, settings.num_beams),
         ids_AKT=tf.fill([*beams, settings.max_length], tokens.padding),
         log_probs_AK=tf.tile(log_probs_K[None], [num_images, 1]),
         previous_AK=tf.fill(beams, tokens.start),
@@ -183,7 +183,7 @@ def _let_go(
     rest = tf.nest.map_structure(lambda column: tf.gather(column, going_A), search)
     return (
         rest._replace(
-            context=gather_rows(search.context, rows_B), state=gather_rows(search.state, rows_B)
+            context=gather_rows(search.context, going_A), state=gather_rows(search.state, rows_B)
         ),
         found,
     )

@@ -36,7 +36,7 @@ def draw_captions(
         int32 (M, max_tokens): word ids, then the end token unless the caption was cut, then
         padding; an image's captions side by side.
     """
-    context, state = repeat_rows(start, num_captions)
+    context, state = start[0], repeat_rows(start[1], num_captions)
     num_rows = tf.shape(tf.nest.flatten(state)[0])[0]
     never = [tokens.padding, tokens.start, *([] if tokens.unknown is None else [tokens.unknown])]
 

@@ -66,7 +66,7 @@ def _grow(
     tokens: SpecialTokens,
     choose_word: ChooseWord,
 ) -> tuple[tf.Tensor, ...]:
-    context, state = repeat_rows(start, settings.width)
+    context, state = start[0], repeat_rows(start[1], settings.width)
     num_rows = tf.nest.flatten(state)[0].shape[0]
 
     def is_growing(position: tf.Tensor, *loop: Tree) -> tf.Tensor:

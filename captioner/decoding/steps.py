@@ -1,6 +1,6 @@
 """The one thing a search asks of a decoder: the log-probabilities of the next word.
 
-Dimension key: B partial captions (N images x K beams, the beams of an image side by side),
+Dimension key: N images, B partial captions (N x K beams, the beams of an image side by side),
 V tokens.
 """
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-# Any nesting of tensors whose first dimension is that of the partial captions.
+# Any nesting of tensors whose first dimension is that of images or of partial captions.
 Tree = Any
 
 
@@ -27,7 +27,10 @@ class Step(Protocol):
     """Reads one word of each partial caption."""
 
     def __call__(self, tokens_B: tf.Tensor, state: Tree, context: Tree) -> tuple[tf.Tensor, Tree]:
-        """Maps tokens, int32 (B,), to log-probabilities, float32 (B, V), and the next state."""
+        """Maps tokens, int32 (B,), to log-probabilities, float32 (B, V), and the next state.
+
+        The state has first dimension B, the context N: an image is kept once for all its beams.
+        """
 
 
 def repeat_rows(tree: Tree, times: int) -> Tree:

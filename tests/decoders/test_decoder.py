@@ -6,6 +6,7 @@ from toys import WIDTH, small_spec
 
 from captioner.decoders.dropout import Dropout
 from captioner.decoders.registry import KINDS, build_decoder, default_spec
+from captioner.decoding.steps import repeat_rows
 
 V, N = 11, 3
 TOKENS_MT = np.array([[1, 4, 5, 6], [1, 7, 8, 0], [1, 9, 0, 0], [1, 10, 4, 5]], np.int32)
@@ -45,6 +46,17 @@ def test_reading_a_caption_at_once_equals_reading_word_by_word(decoder, features
         steps.append(log_probs_MV)
     by_word_PV = tf.reshape(tf.stack(steps, axis=1), [-1, V]).numpy()[POSITIONS_P]
     np.testing.assert_allclose(by_word_PV, at_once_PV, atol=1e-5)
+
+
+def test_captions_side_by_side_share_the_context_of_their_image(decoder, features_N):
+    words_NK = np.arange(2 * N).reshape(N, 2) % V
+    context, state = decoder.start(features_N)
+    beside_BV, states = decoder.step(words_NK.ravel(), repeat_rows(state, 2), context)
+    for column in range(2):
+        alone_NV, own = decoder.step(words_NK[:, column], state, context)
+        np.testing.assert_allclose(beside_BV[column::2], alone_NV, atol=1e-5)
+        for ours, theirs in zip(tf.nest.flatten(states), tf.nest.flatten(own), strict=True):
+            np.testing.assert_allclose(ours[column::2], theirs, atol=1e-5)
 
 
 def test_a_word_sees_only_the_words_before_it(decoder, features_N):

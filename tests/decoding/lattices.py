@@ -62,7 +62,8 @@ def markov_decoder(num_tokens, seed, sharpness=2.0):
         image_N = tf.cast(images_N1[:, 0], tf.int32)
         return image_N, tf.zeros_like(image_N)
 
-    def step(tokens_B, before_B, image_B):
+    def step(tokens_B, before_B, image_N):
+        image_B = tf.repeat(image_N, tf.size(tokens_B) // tf.size(image_N))
         return tf.gather_nd(table, tf.stack([image_B, before_B, tokens_B], axis=1)), tokens_B
 
     return start, step, table

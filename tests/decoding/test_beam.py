@@ -229,8 +229,9 @@ def test_an_image_that_is_done_early_leaves_the_others_alone():
         image_N = tf.cast(images_N1[:, 0], tf.int32)
         return image_N, tf.zeros_like(image_N)
 
-    def step_or_stop(tokens_B, before_B, image_B):
-        log_probs_BV, state = step(tokens_B, before_B, tf.minimum(image_B, 2))
+    def step_or_stop(tokens_B, before_B, image_N):
+        log_probs_BV, state = step(tokens_B, before_B, tf.minimum(image_N, 2))
+        image_B = tf.repeat(image_N, 3)
         stop_BV = tf.gather(tf.constant(short), tokens_B)
         return tf.where(image_B[:, None] == 3, stop_BV, log_probs_BV), state
 
