@@ -74,7 +74,7 @@ class Decoder(ABC):
 
     @abstractmethod
     def read_word(self, context: Tree, tokens_NK: tf.Tensor, state: Tree) -> tuple[tf.Tensor, Tree]:
-        """Reads one word of K partial captions of each image; gives (N, K, U) and the next state."""
+        """Reads a word of K partial captions of each image; gives (N, K, U) and the next state."""
 
     def start(self, features_N: tf.Tensor) -> tuple[Tree, Tree]:
         """Encodes images for decoding.
