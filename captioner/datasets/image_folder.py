@@ -28,16 +28,20 @@ class ImageFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
-            self._paths = {_compose(name): path for name, path in sorted(_walk(root))}
+            self._paths = {_compose(name): path for name, path in sorted(_walk(os.fspath(root)))}
         except OSError as error:
             raise DatasetError(f"{root} cannot be listed: {error.strerror}.") from error
+        self._image_names: list[str] = []
         self._by_id: dict[str, list[str]] = {}
-        for name in self.image_names():
-            self._by_id.setdefault(image_id_of(name), []).append(name)
+        for name in self._paths:
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in IMAGE_SUFFIXES:
+                self._image_names.append(name)
+                self._by_id.setdefault(stem, []).append(name)
 
     def image_names(self) -> Iterator[str]:
         """Yields the names of the files that look like images, in order."""
-        return (name for name in self._paths if is_image_name(name))
+        return iter(self._image_names)
 
     def names_ending(self, suffix: str) -> Iterator[str]:
         """Yields the names of the files with a suffix, in lower or upper case, in order."""
@@ -49,7 +53,7 @@ class ImageFolder:
 
     def path_of(self, name: str) -> Path:
         """Returns the file that a name returned by `find` stands for."""
-        return self._paths[name]
+        return Path(self._paths[name])
 
     def find(self, name: str) -> str | None:
         """Returns the relative name of the file that `name` means, or None.
@@ -70,7 +74,8 @@ class ImageFolder:
 
 def image_id_of(name: str) -> str:
     """Returns the id of an image: its relative name without the suffix."""
-    return os.path.splitext(name)[0] if is_image_name(name) else name
+    stem, suffix = os.path.splitext(name)
+    return stem if suffix.lower() in IMAGE_SUFFIXES else name
 
 
 def is_image_name(name: str) -> bool:
@@ -95,9 +100,9 @@ def _compose(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yields `(relative name, path)` of all files below `root`."""
-    waiting: list[tuple[str, Path, frozenset[str]]] = [("", root, frozenset())]
+def _walk(root: str) -> Iterator[tuple[str, str]]:
+    """Yields `(relative name, path)` of all files below `root`; a `Path` for each would be slow."""
+    waiting: list[tuple[str, str, frozenset[str]]] = [("", root, frozenset())]
     while waiting:
         prefix, folder, above = waiting.pop()
         real_folder = os.path.realpath(folder)
@@ -107,8 +112,7 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name == "__MACOSX":
                     continue
-                path = folder / entry.name
                 if entry.is_dir():
-                    waiting.append((f"{prefix}{entry.name}/", path, above | {real_folder}))
+                    waiting.append((f"{prefix}{entry.name}/", entry.path, above | {real_folder}))
                 elif entry.is_file():
-                    yield f"{prefix}{entry.name}", path
+                    yield f"{prefix}{entry.name}", entry.path

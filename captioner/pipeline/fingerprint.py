@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Scalar = str | int | float | bool | None
@@ -20,19 +21,21 @@ class Collection:
 
     Args:
         noun: one of them in words, such as "image", so that changes can be told.
-        digests: name of each -> digest of its content. The order does not matter.
+        digests: name of each -> digest of its content; not to be changed any more. The order
+            does not matter.
     """
 
     noun: str
     digests: Mapping[str, str]
 
+    @cached_property
     def digest(self) -> str:
-        """Returns one SHA-256 over all names and digests."""
+        """One SHA-256 over all names and digests; computed once, since runs ask for it often."""
         return _sha256(sorted(self.digests.items()))
 
     def summary(self) -> dict[str, Any]:
         """Returns what a manifest shows instead of thousands of lines."""
-        return {"noun": self.noun, "count": len(self.digests), "sha256": self.digest()}
+        return {"noun": self.noun, "count": len(self.digests), "sha256": self.digest}
 
 
 Inputs = Mapping[str, Value | Collection]

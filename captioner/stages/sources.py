@@ -6,10 +6,10 @@ test split moves `evaluate` and `extract`, but not `train`.
 
 import hashlib
 import importlib.metadata
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,9 @@ class Sources:
     name: str = ""
     command: str | None = None
     pretrained: Inputs | None = None
+    _collections: dict[tuple[str, ...], Collection] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def spec(self) -> BackboneSpec:
@@ -70,6 +73,13 @@ class Sources:
         paths = {image.image_id: image.path for image in self.dataset.images}
         return digest_images(paths, self.digests)
 
+    @cached_property
+    def caption_digests(self) -> Mapping[str, str]:
+        """Image id -> SHA-256 of its split and captions."""
+        return {
+            image.image_id: _digest([image.split, *image.captions]) for image in self.dataset.images
+        }
+
     def weights_file(self, run: StageRun) -> str:
         """Returns where a stage that needs the encoder finds its weights."""
         if self.pretrained is None:
@@ -83,19 +93,19 @@ class Sources:
 
     def images(self, splits: Sequence[str] = SPLITS) -> Collection:
         """Returns the content of the photographs in some splits."""
-        chosen = (image.image_id for split in splits for image in self.dataset.in_split(split))
-        return Collection("image", {image_id: self.image_digests[image_id] for image_id in chosen})
+        return self._collect("image", self.image_digests, splits)
 
     def captions(self, splits: Sequence[str] = SPLITS) -> Collection:
         """Returns the captions and the split of each image in some splits."""
-        return Collection(
-            "captioned image",
-            {
-                image.image_id: _digest([split, *image.captions])
-                for split in splits
-                for image in self.dataset.in_split(split)
-            },
-        )
+        return self._collect("captioned image", self.caption_digests, splits)
+
+    def _collect(self, noun: str, digests: Mapping[str, str], splits: Sequence[str]) -> Collection:
+        """Returns the digests of some splits' images: for all stages the same, digested once."""
+        key = (noun, *splits)
+        if key not in self._collections:
+            chosen = (image.image_id for split in splits for image in self.dataset.in_split(split))
+            self._collections[key] = Collection(noun, {name: digests[name] for name in chosen})
+        return self._collections[key]
 
     def backbone_inputs(self) -> dict[str, Any]:
         """Returns what decides the encoder."""
@@ -147,5 +157,8 @@ def library_inputs(*packages: str) -> dict[str, str]:
     return {f"library.{name}": ".".join(v.split(".")[:2]) for name, v in versions.items()}
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+def _digest(texts: Iterable[str]) -> str:
+    """Returns the SHA-256 of a JSON list, written without the cost of an encoder for each."""
+    return hashlib.sha256(
+        f"[{', '.join(map(encode_basestring_ascii, texts))}]".encode()
+    ).hexdigest()
