@@ -15,68 +15,15 @@ from os.path import exists
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from captioner.backbone_names import check_backbone
 from captioner.config_faults import describe_faults
 from captioner.errors import ConfigError
 from captioner.names import nearest
 
 DatasetFormat = Literal[
     "scenes", "flickr8k", "flickr30k", "kaggle", "coco", "karpathy", "table", "sidecar"
-]
-BackboneName = Literal[
-    "efficientnet_lite0",
-    "efficientnet_lite1",
-    "efficientnet_lite2",
-    "vgg11",
-    "vgg13",
-    "vgg16",
-    "vgg19",
-    "vgg16_small",
-    "alexnet",
-    "alexnet_tower",
-    "alexnet_bn",
-    "lenet",
-    "lenet_relu",
-    "lenet_relu3",
-    "convnext_tiny",
-    "convnext_small",
-    "convnext_base",
-    "convnext_large",
-    "convnext_xlarge",
-    "densenet121",
-    "densenet169",
-    "densenet201",
-    "efficientnetb0",
-    "efficientnetb1",
-    "efficientnetb2",
-    "efficientnetb3",
-    "efficientnetb4",
-    "efficientnetb5",
-    "efficientnetb6",
-    "efficientnetb7",
-    "efficientnetv2b0",
-    "efficientnetv2b1",
-    "efficientnetv2b2",
-    "efficientnetv2b3",
-    "efficientnetv2s",
-    "efficientnetv2m",
-    "efficientnetv2l",
-    "inceptionv3",
-    "inceptionresnetv2",
-    "mobilenet",
-    "mobilenetv2",
-    "mobilenetv3small",
-    "mobilenetv3large",
-    "nasnetmobile",
-    "nasnetlarge",
-    "resnet50",
-    "resnet101",
-    "resnet152",
-    "resnet50v2",
-    "resnet101v2",
-    "resnet152v2",
-    "xception",
 ]
 FeatureKind = Literal["vector", "grid"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -86,6 +33,7 @@ PRETRAINED = "pretrained"  # the encoder's weights are those that stage `pretrai
 NAMED_WEIGHTS = ("imagenet", "random", PRETRAINED)
 _RESERVED_NAMES = (*STAGE_NAMES, "datasets")
 
+BackboneName = Annotated[str, AfterValidator(check_backbone)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 FeatureKinds = Annotated[tuple[FeatureKind, ...], Field(strict=False, min_length=1)]
@@ -127,7 +75,10 @@ class DatasetSection(_Section):
 
 
 class BackboneSection(_Section):
-    """The encoder: its name, where its weights come from, the seed of random ones."""
+    """The encoder: its name, where its weights come from, the seed of random ones.
+
+    Several names joined by "+" are one encoder, see `captioner.backbones.joint`.
+    """
 
     name: BackboneName = "efficientnet_lite0"
     weights: str = "imagenet"

@@ -1,12 +1,12 @@
 """Words for what is wrong with a pipeline file: the key, the value, what is allowed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from captioner.names import nearest
+from captioner.names import list_known
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -39,12 +39,14 @@ def _describe_fault(fault: ErrorDetails, root: type[BaseModel]) -> str:
     where = f"[{section}] {rest[0]} = {_shown(fault['input'])}"
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"{where}: unknown key. {_known(rest[0], _keys(root, section))}"
+        return f"{where}: unknown key. {list_known(rest[0], _keys(root, section))}"
     if kind == "missing":
         return f"[{section}] {rest[0]} is missing"
     if kind == "literal_error":
         choices = _literals(_keys(root, section)[rest[0]].annotation)
-        return f"{where} is unknown. {_known(str(fault['input']), choices)}"
+        return f"{where} is unknown. {list_known(str(fault['input']), choices)}"
+    if kind == "unknown_name":
+        return f"{where} is unknown. {fault['msg']}"
     if kind in _EXPECTED:
         return f"{where}: expected {_EXPECTED[kind]}"
     bounds = {"ge": "at least", "gt": "more than", "lt": "less than", "le": "at most"}
@@ -58,13 +60,8 @@ def _describe_section_fault(section: str, fault: ErrorDetails, root: type[BaseMo
     if fault["type"] == "missing":
         return f"[{section}] is missing"
     if fault["type"] == "extra_forbidden":
-        return f"[{section}]: unknown section. {_known(section, root.model_fields)}"
+        return f"[{section}]: unknown section. {list_known(section, root.model_fields)}"
     return f"[{section}] = {_shown(fault['input'])}: expected a section with keys"
-
-
-def _known(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    return f"Known: {', '.join(names)}.{nearest(name, names)}"
 
 
 def _keys(root: type[BaseModel], section: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "captioner"
 FLOORS = [
     {"errors", "files", "names", "processor", "progress"},
-    {"config", "config_faults", "resizing"},
+    {"backbone_names", "config", "config_faults", "resizing"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images", "classifiers"},
     {"stages", "captioning", "doctor", "probing", "report", "serving"},
@@ -19,6 +19,7 @@ FLOORS = [
 ]
 # rooms of one floor that may know each other, because one is made of the other
 NEIGHBOURS = {
+    ("config", "backbone_names"),
     ("config", "config_faults"),
     ("text", "datasets"),
     ("features", "images"),

@@ -4,6 +4,7 @@ The checks catch what students trip over: `model.layers.pop()`, which no longer 
 makes "features" of the 1000-way softmax; RGB where BGR is meant; dead or constant features.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +101,7 @@ def describe_backbone(name: str, *, weights: str = "imagenet", seed: int = 0) ->
             },
         },
         "checks": [check.to_json() for check in checks],
-        "layers": [_describe_layer(layer) for layer in network.layers],
+        "layers": [_describe_layer(layer) for layer in _list_layers(network)],
     }
 
 
@@ -181,6 +182,15 @@ def _describe_recipe(name: Preprocessing) -> dict[str, Any]:
         "mean": list(mean),
         "deviation": list(deviation),
     }
+
+
+def _list_layers(network: keras.Model) -> Iterator[keras.Layer]:
+    """Yields the layers, those of the networks inside a joint encoder in their network's place."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _list_layers(layer)
+        else:
+            yield layer
 
 
 def _describe_layer(layer: keras.Layer) -> dict[str, Any]:

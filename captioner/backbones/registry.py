@@ -1,6 +1,8 @@
 """The encoders captioner knows, as data. Reading this module loads no TensorFlow."""
 
+from captioner.backbone_names import SEPARATOR
 from captioner.backbones.applications import APPLICATION_NAMES, make_spec
+from captioner.backbones.joint import make_joint_spec
 from captioner.backbones.spec import BackboneSpec, DownloadedWeights, PipWeights
 from captioner.errors import UsageError
 from captioner.names import nearest
@@ -154,11 +156,17 @@ def list_specs() -> tuple[BackboneSpec, ...]:
 
 
 def find_spec(name: str) -> BackboneSpec:
-    """Returns the specification of an encoder of ours, or of a `keras.applications` network.
+    """Returns the specification of an encoder.
+
+    Args:
+        name: of a network of ours or of `keras.applications`; or several, joined by "+".
 
     Raises:
-        UsageError: there is none of that name; the message lists those there are.
+        UsageError: there is none of that name; the message lists those there are. Or the networks
+            cannot be joined.
     """
+    if SEPARATOR in name:
+        return make_joint_spec([find_spec(part.strip()) for part in name.split(SEPARATOR)])
     for spec in _SPECS:
         if spec.name == name:
             return spec

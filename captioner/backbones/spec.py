@@ -59,6 +59,11 @@ class ApplicationWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class JointWeights:
+    """ImageNet weights of each of the networks that a joint encoder is made of."""
+
+
+@dataclass(frozen=True, slots=True)
 class BackboneSpec:
     """Everything about an encoder but its weights.
 
@@ -82,6 +87,8 @@ class BackboneSpec:
         num_classes: that the published network tells apart.
         channels: of the network's input: 3, or 1 for grey.
         is_rectified: whether a ReLU or sigmoid keeps the vector at 0 or more.
+        parts: the networks that it is made of, where it is several, see
+            `captioner.backbones.joint`. Such an encoder is no classifier.
     """
 
     name: str
@@ -96,10 +103,11 @@ class BackboneSpec:
     grid_shape: tuple[int, int, int] | None
     num_parameters: int | None
     gains_from_bfloat16: bool
-    imagenet: PipWeights | DownloadedWeights | ApplicationWeights | None
+    imagenet: PipWeights | DownloadedWeights | ApplicationWeights | JointWeights | None
     num_classes: int = 1000
     channels: int = 3
     is_rectified: bool = True
+    parts: tuple["BackboneSpec", ...] = ()
 
     def build(
         self, num_classes: int | None = None, input_size: Size | None = None
@@ -118,7 +126,8 @@ class BackboneSpec:
         Raises:
             UsageError: the images are too small for the network, or there are no classes.
         """
-        spec = self.at(num_classes, input_size)
+        is_whole = bool(self.parts) and num_classes is None and input_size is None
+        spec = self if is_whole else self.at(num_classes, input_size)
         size = (spec.rule.height, spec.rule.width)
         build: Callable[[str, int, Size], keras.Model]
         build = importlib.import_module(f"captioner.backbones.{self.module}").build
@@ -134,8 +143,13 @@ class BackboneSpec:
         """Returns the same network for other classes or images of another size.
 
         Raises:
-            UsageError: there are no classes or no pixels.
+            UsageError: there are no classes, or this is no single network.
         """
+        if self.parts:
+            raise UsageError(
+                f"'{self.name}' is several networks. They are trained, and looked at layer by "
+                "layer, one at a time: name one of them."
+            )
         size = (self.rule.height, self.rule.width) if input_size is None else input_size
         classes = self.num_classes if num_classes is None else num_classes
         if classes < 1:

@@ -48,6 +48,8 @@ class WeightsOrigin:
             it fetches; None for random weights.
         seed: of random weights; None for others.
         preprocessing: what these weights were trained to see.
+        parts: where those of each network come from, for a joint encoder, whose `digest` names
+            them all.
     """
 
     source: Literal["imagenet", "file", "random"]
@@ -55,10 +57,13 @@ class WeightsOrigin:
     digest: str | None
     seed: int | None
     preprocessing: Preprocessing
+    parts: tuple["WeightsOrigin", ...] = ()
 
     @property
     def is_here(self) -> bool:
         """Whether no download is needed."""
+        if self.parts:
+            return all(part.is_here for part in self.parts)
         return self.source == "random" or self.path is not None
 
 
@@ -76,6 +81,8 @@ def resolve_weights(
     Raises:
         WeightsError: the file does not exist or is of an unknown kind, or a package is missing.
     """
+    if spec.parts:
+        return _resolve_parts(spec, weights, seed, digest)
     if weights == "random":
         return WeightsOrigin("random", None, None, seed, spec.preprocessing)
     if weights == "imagenet":
@@ -104,6 +111,10 @@ def load_weights(
     Raises:
         WeightsError: they cannot be had, are damaged, or belong to another network.
     """
+    if spec.parts:
+        for part, own in zip(spec.parts, origin.parts, strict=True):
+            load_weights(model.get_layer(part.name), part, own)
+        return
     if origin.source == "random":
         _draw_weights(model, 0 if origin.seed is None else origin.seed)
         return
@@ -130,6 +141,22 @@ def _fetch(spec: BackboneSpec, origin: WeightsOrigin) -> Path:
 
 def _find_classifier(model: "keras.Model") -> str:
     return next(str(layer.name) for layer in reversed(model.layers) if layer.weights)
+
+
+def _resolve_parts(spec: BackboneSpec, weights: str, seed: int, digest: Digest) -> WeightsOrigin:
+    if weights not in ("imagenet", "random"):
+        raise WeightsError(
+            f"The weights of several networks, {spec.name}, are 'imagenet' or 'random', not one "
+            f"file. Received: {weights}"
+        )
+    parts = tuple(
+        resolve_weights(part, weights, seed + place, digest=digest)
+        for place, part in enumerate(spec.parts)
+    )
+    digests = [part.digest for part in parts if part.digest is not None]
+    joined = " + ".join(digests) if digests else None
+    first = parts[0]
+    return WeightsOrigin(first.source, None, joined, first.seed, first.preprocessing, parts)
 
 
 def _resolve_imagenet(spec: BackboneSpec, digest: Digest) -> WeightsOrigin:

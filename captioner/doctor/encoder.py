@@ -46,18 +46,23 @@ def check_encoder(
     except (CaptionerError, OSError) as error:
         yield problem("weights", str(error), _OTHER_WAYS)
         return
-    if not origin.is_here:
-        yield _judge_download(spec)
-    elif (damage := _find_damage(spec, origin)) is not None:
-        yield damage
-    else:
+    parts = list(zip(spec.parts, origin.parts, strict=True)) if spec.parts else [(spec, origin)]
+    faults = [fault for part in parts if (fault := _find_fault(*part)) is not None]
+    yield from faults
+    if not faults:
         yield fine("weights", f"{spec.title}, {_describe(origin)}")
         if load_tensorflow is not None:
             load_tensorflow()
             yield from _try_encoder(spec, origin)
 
 
+def _find_fault(spec: BackboneSpec, origin: WeightsOrigin) -> Finding | None:
+    return _find_damage(spec, origin) if origin.is_here else _judge_download(spec)
+
+
 def _describe(origin: WeightsOrigin) -> str:
+    if origin.parts:
+        return "; ".join(map(_describe, origin.parts))
     if origin.path is None:
         return f"random with seed {origin.seed}: fit for tests, not for captions"
     return f"{origin.path} ({origin.path.stat().st_size / 1e6:.1f} MB, {str(origin.digest)[:19]})"

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from captioner import backbone_names
 from captioner.backbones import description
 from captioner.backbones.description import check_network, describe_backbone
 from captioner.backbones.encoder import build_network, choose_precision, load_encoder
@@ -15,7 +16,6 @@ from captioner.backbones.preprocessing import preprocess
 from captioner.backbones.registry import BACKBONE_NAMES, find_spec
 from captioner.backbones.spec import DownloadedWeights, PipWeights
 from captioner.backbones.weights import load_weights, resolve_weights
-from captioner.config import BackboneName
 from captioner.errors import BackboneError, UsageError, WeightsError
 from captioner.processor import has_bfloat16
 
@@ -31,7 +31,7 @@ def images():
 
 
 def test_the_names_in_pipeline_files_are_those_of_the_registry():
-    assert set(BackboneName.__args__) == set(BACKBONE_NAMES)
+    assert set(backbone_names.BACKBONE_NAMES) == set(BACKBONE_NAMES)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
