@@ -187,11 +187,14 @@ class DecoderSection(_Section):
 class TrainSection(_Section):
     """How the decoder is trained.
 
-    `features` names a features.pkl made elsewhere, in place of the stages build and extract;
-    the other fields are those of `captioner.decoders.settings.TrainSettings`.
+    `features` names a features.pkl made elsewhere, in place of the stages build and extract.
+    `members` decoders are trained, from one seed after another, and write captions together: see
+    `captioner.decoders.ensemble`. The other fields are those of
+    `captioner.decoders.settings.TrainSettings`.
     """
 
     features: str | None = None
+    members: Annotated[int, Field(ge=1, le=16)] = 1
     epochs: Count = 12
     batch_size: Count = 128
     learning_rate: Positive = 2e-3

@@ -14,6 +14,7 @@ from captioner.captioning.model_folder import (
     VOCABULARY,
     ModelFolder,
 )
+from captioner.decoders.ensemble import list_members, member_folder
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import UsageError
@@ -37,10 +38,14 @@ def export_model(model: ModelFolder, folder: Path, search: SearchSettings) -> Pa
     """
     if (folder / VOCABULARY).exists():
         raise UsageError(f"{folder} holds a model already. Remove it, or name another folder.")
-    decoder, backbone = load_decoder(model.path), model.read_json(BACKBONE)
+    decoders = [load_decoder(member) for member in list_members(model.path)]
+    backbone = model.read_json(BACKBONE)
     model.backbone()  # says what is wrong with a record that nobody could use
     folder.mkdir(parents=True, exist_ok=True)
-    save_decoder(folder, decoder, dtype="float16")
+    for place, decoder in enumerate(decoders):
+        own = member_folder(folder, place)
+        own.mkdir(parents=True, exist_ok=True)
+        save_decoder(own, decoder, dtype="float16")
     write_json(folder / BACKBONE, backbone)
     write_json(folder / SEARCH, record_search(search))
     shutil.copyfile(model.path / VOCABULARY, folder / VOCABULARY)

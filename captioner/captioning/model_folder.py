@@ -70,7 +70,8 @@ class ModelFolder:
 
     def digest(self) -> str:
         """Returns what identifies the model: the SHA-256 of all that decides its captions."""
-        parts = {path.name: hash_file(path) for path in self._files() if path.name != BACKBONE}
+        files = [path for path in self._files() if path.name != BACKBONE]
+        parts = {path.relative_to(self.path).as_posix(): hash_file(path) for path in files}
         identity = [parts, vars(self.backbone())]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
@@ -129,7 +130,11 @@ class ModelFolder:
             raise DecoderError(f"{path} is damaged: {error}. Train the model again.") from error
 
     def _files(self) -> Iterator[Path]:
-        return (path for name in (*PARTS, SEARCH) if (path := self.path / name).exists())
+        own = [self.path / name for name in (*PARTS, SEARCH)]
+        others = [
+            path for name in (DECODER, WEIGHTS) for path in self.path.glob(f"members/*/{name}")
+        ]
+        return (path for path in (*own, *sorted(others)) if path.exists())
 
 
 def find_model(model: str | Path | None = None, artifacts: Path | None = None) -> ModelFolder:

@@ -6,7 +6,7 @@ Dimension key: N images, K captions of an image.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from captioner.decoders.decoder import Decoder
+from captioner.decoders.ensemble import AnyDecoder
 from captioner.decoding.captions import DecodedCaptions
 from captioner.decoding.search import CaptionSearch
 from captioner.decoding.settings import SearchSettings, SpecialTokens
@@ -41,7 +41,8 @@ class CaptionGenerator:
     The search is compiled at the first call and kept, so keep the generator.
 
     Args:
-        decoder: a trained decoder; later changes to its weights take effect at once.
+        decoder: a trained decoder, or an ensemble of them; later changes to its weights take
+            effect at once.
         vocabulary: the one that the decoder was trained with.
         settings: how to search.
         batch_size: images searched for at a time.
@@ -50,14 +51,14 @@ class CaptionGenerator:
         DecoderError: decoder and vocabulary differ in size.
 
     Example:
-        generator = CaptionGenerator(load_decoder(folder), vocabulary, SearchSettings())
+        generator = CaptionGenerator(load_decoders(folder), vocabulary, SearchSettings())
         captions = generator.generate(features, ["dog_on_beach"])
         " ".join(captions["dog_on_beach"][0].words)
     """
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: AnyDecoder,
         vocabulary: Vocabulary,
         settings: SearchSettings,
         *,

@@ -16,7 +16,7 @@ from captioner.stages.sources import Sources, library_inputs
 
 if TYPE_CHECKING:
     from captioner.decoders.self_critical import Reward
-    from captioner.decoders.training import ScoreDev
+    from captioner.decoders.training import ScoreDev, TrainingSummary
     from captioner.features.reading import Features
     from captioner.text.tokens import TokenisedCaptions
     from captioner.text.vocabulary import Vocabulary
@@ -29,36 +29,16 @@ def declare(sources: Sources) -> Stage:
     """Returns the stage, with everything that decides its output."""
 
     def train_decoder(run: StageRun) -> StageOutcome:
-        from captioner.decoders import training
-        from captioner.decoders.checkpoint import remove_checkpoint
-        from captioner.decoders.settings import TrainSettings
         from captioner.text.tokens import TokenisedCaptions
         from captioner.text.vocabulary import Vocabulary
 
         features = open_features(sources, run)
         vocabulary = Vocabulary.load(run.needs["tokenize"] / tokenize.VOCABULARY)
         captions = TokenisedCaptions.load(run.needs["tokenize"] / tokenize.TOKENS)
-        settings = sources.settings
-        summary = training.train_decoder(
-            default_spec(
-                settings.decoder.kind,
-                len(vocabulary),
-                feature_shape=features.shapes[settings.decoder.reads],
-                **settings.decoder.chosen(),
-            ),
-            features,
-            captions.restrict(features.image_ids),
-            TrainSettings(**settings.train.model_dump(exclude={"features"})),
-            run.folder,
-            dev_scorer(sources, features, vocabulary),
-            reward(sources, captions.restrict(features.image_ids)),
-        )
+        captions = captions.restrict(features.image_ids)
+        summaries = train_members(sources, run.folder, features, captions, vocabulary)
         copy_companions(run)
-        remove_checkpoint(run.folder)
-        best = summary.best
-        return StageOutcome(
-            f"best of {len(summary.history)} epochs: {best.epoch}, dev CIDEr {best.dev_score:.3f}"
-        )
+        return StageOutcome("; ".join(map(describe_summary, summaries)))
 
     return Stage("train", SCHEMA, inputs(sources), train_decoder, needs=needs(sources))
 
@@ -70,9 +50,53 @@ def inputs(sources: Sources) -> dict[str, Any]:
         **sources.section("tokenize"),
         "captions": sources.captions(LEARNT_FROM),
         **decoder_inputs(sources),
-        **sources.section("train", without=["features"]),
+        **sources.section("train", without=["features", *unchosen_members(sources)]),
         **library_inputs("keras", "tensorflow"),
     }
+
+
+def unchosen_members(sources: Sources) -> Sequence[str]:
+    """Returns the key that decides nothing where one decoder is trained, as ever before."""
+    return ["members"] if sources.settings.train.members == 1 else []
+
+
+def train_members(
+    sources: Sources,
+    folder: Path,
+    features: "Features",
+    captions: "TokenisedCaptions",
+    vocabulary: "Vocabulary",
+) -> "list[TrainingSummary]":
+    """Trains one decoder after another, each from its own seed; those that are done are kept."""
+    from captioner.decoders.checkpoint import remove_checkpoint
+    from captioner.decoders.ensemble import member_folder
+    from captioner.decoders.settings import TrainSettings
+    from captioner.decoders.training import train_decoder
+
+    settings = sources.settings
+    spec = default_spec(
+        settings.decoder.kind,
+        len(vocabulary),
+        feature_shape=features.shapes[settings.decoder.reads],
+        **settings.decoder.chosen(),
+    )
+    values = settings.train.model_dump(exclude={"features", "members", "seed"})
+    judges = (dev_scorer(sources, features, vocabulary), reward(sources, captions))
+    folders = [member_folder(folder, member) for member in range(settings.train.members)]
+    summaries = []
+    for seed, own in enumerate(folders, start=settings.train.seed):
+        own.mkdir(parents=True, exist_ok=True)
+        train_settings = TrainSettings(seed=seed, **values)
+        summaries.append(train_decoder(spec, features, captions, train_settings, own, *judges))
+    for own in folders:  # only now: until the last is trained, checkpoints say which are done
+        remove_checkpoint(own)
+    return summaries
+
+
+def describe_summary(summary: "TrainingSummary") -> str:
+    """Returns what a training run came to, in a line."""
+    best, epochs = summary.best, len(summary.history)
+    return f"best of {epochs} epochs: {best.epoch}, dev CIDEr {best.dev_score:.3f}"
 
 
 def decoder_inputs(sources: Sources) -> dict[str, Any]:

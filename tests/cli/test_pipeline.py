@@ -422,18 +422,21 @@ def test_a_second_run_at_the_same_time_is_told_who_holds_the_folder(project, cal
     assert f"Another run is using artifacts: process {os.getpid()}" in err
 
 
-def test_attention_and_rewards_from_photographs_to_scores(project, call):
+def test_attention_rewards_and_an_ensemble_from_photographs_to_scores(project, call):
     """The grid is extracted because the decoder reads it; the second phase follows the first."""
     chosen = ["decoder.kind=attention", "decoder.attention_units=16", "train.reward_epochs=1"]
+    chosen += ["train.members=2"]
     options = [word for setting in chosen for word in ("--set", setting)]
     code, out, err = call("run", "tiny.toml", *options)
     assert code == 0, err
     artifacts = project / "artifacts" / "tiny"
     described = json.loads((artifacts / "train" / "decoder.json").read_text())
     assert (described["feature_kind"], described["feature_shape"]) == ("grid", [7, 7, 1280])
-    with open(artifacts / "train" / "history.csv", newline="") as file:
-        phases = [row["phase"] for row in csv.DictReader(file)]
-    assert phases == ["cross_entropy", "cross_entropy", "self_critical"]
+    for folder in (artifacts / "train", artifacts / "train" / "members" / "1"):
+        with open(folder / "history.csv", newline="") as file:
+            phases = [row["phase"] for row in csv.DictReader(file)]
+        assert phases == ["cross_entropy", "cross_entropy", "self_critical"]
+        assert not (folder / "checkpoint.npz").exists()
     assert (artifacts / "extract" / "features.pkl").exists()
     assert len((artifacts / "evaluate" / "captions.jsonl").read_text().splitlines()) > 3
     code, out, err = call("caption", image_paths(project)[0], "--model", artifacts / "train")
