@@ -131,7 +131,7 @@ def test_defaults_and_fields_are_those_of_what_they_configure(pipeline_file):
     from captioner.decoding.settings import SearchSettings
 
     settings = Pipeline.load(pipeline_file(SCENES)).settings
-    assert settings.train.model_dump(exclude={"features"}) == asdict(TrainSettings())
+    assert settings.train.model_dump(exclude={"features", "members"}) == asdict(TrainSettings())
     search = SearchSettings()
     assert settings.evaluate.beam == search.num_beams
     assert settings.evaluate.length_exponent == search.length_exponent

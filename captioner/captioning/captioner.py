@@ -58,7 +58,7 @@ class Captioner:
         self, model: ModelFolder, *, batch_size: int = BATCH_SIZE, precision: Any = "auto"
     ) -> None:
         from captioner.backbones.encoder import load_encoder
-        from captioner.decoders.storage import load_decoder
+        from captioner.decoders.ensemble import load_decoders
         from captioner.text.vocabulary import Vocabulary
 
         if batch_size < 1:
@@ -67,7 +67,7 @@ class Captioner:
         self.batch_size = batch_size
         backbone = model.backbone()
         check_weights(model)
-        self._decoder = load_decoder(model.path)
+        self._decoder = load_decoders(model.path)
         self._vocabulary = Vocabulary.load(model.path / VOCABULARY)
         self._encoder = load_encoder(
             backbone.name,

@@ -107,6 +107,10 @@ class ReferenceIndex:
         table_HK = np.column_stack([matches_HO, guesses_HO, lengths_H, closest_H])
         return score_coco_sums(table_HK)[:, -1]
 
+    def count_holders(self, found: Lookup) -> np.ndarray:
+        """Returns how many references of its image hold each n-gram, int64 (E,)."""
+        return self._num_entries_P[found.pairs_E]
+
     def _store_entries(
         self, references: CaptionNgrams, grams_R: np.ndarray, order_R: np.ndarray
     ) -> None:

@@ -10,7 +10,7 @@ from captioner.stages.sources import Sources
 if TYPE_CHECKING:
     from captioner.decoders.captions import GeneratedCaption
     from captioner.features.reading import Features
-    from captioner.metrics.consensus import Consensus
+    from captioner.metrics.consensus import Agreement, Consensus
     from captioner.text.vocabulary import Vocabulary
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
@@ -22,11 +22,14 @@ def rank(sources: Sources, run: StageRun, captions: "Captions", features: "Featu
 
     vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
     judge = _learn_consensus(sources, run, features)
-    agreements = iter(_measure_agreement(judge, captions, features, vocabulary))
-    weight = sources.settings.evaluate.consensus
+    settings = sources.settings.evaluate
+    agreement = _measure_agreement(judge, captions, features, vocabulary)
+    gains = iter(
+        settings.consensus * agreement.cider_H + settings.consensus_bleu * agreement.precision_H
+    )
     ranked = {}
     for image_id, found in captions.items():
-        values = [caption.score + weight * next(agreements) for caption in found]
+        values = [caption.score + next(gains) for caption in found]
         order = sorted(range(len(found)), key=lambda place: -values[place])
         ranked[image_id] = tuple(found[place] for place in order)
     return ranked
@@ -45,7 +48,7 @@ def _learn_consensus(sources: Sources, run: StageRun, features: "Features") -> "
 
 def _measure_agreement(
     judge: "Consensus", captions: "Captions", features: "Features", vocabulary: "Vocabulary"
-) -> list[float]:
+) -> "Agreement":
     """Returns the agreement of each caption of each image, in order."""
     import numpy as np
 
@@ -56,4 +59,4 @@ def _measure_agreement(
         pad_captions([vocabulary.encode(own)[1:-1] for own in words]),
         features.read("vector", list(captions)),
         np.repeat(np.arange(len(captions)), [len(found) for found in captions.values()]),
-    ).tolist()
+    )

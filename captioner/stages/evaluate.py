@@ -39,7 +39,7 @@ def declare(sources: Sources) -> Stage:
         if not images:
             raise FeatureError(f"None of the images of split '{split}' has features to caption.")
         captions = generate_captions(sources, run, images, features)
-        if sources.settings.evaluate.consensus:
+        if sources.settings.evaluate.asks_neighbours:
             captions = consensus.rank(sources, run, captions, features)
         report = score(sources, images, captions, features)
         write_evaluation(
@@ -81,7 +81,7 @@ def generate_captions(
 ) -> "Captions":
     """Returns for each image the captions that the search found, the best first."""
     from captioner.decoders.captions import CaptionGenerator
-    from captioner.decoders.storage import load_decoder
+    from captioner.decoders.ensemble import load_decoders
     from captioner.decoding.settings import SearchSettings
     from captioner.text.dangling import find_dangling_ids
     from captioner.text.vocabulary import Vocabulary
@@ -97,7 +97,7 @@ def generate_captions(
         no_stutter=settings.no_stutter,
         never_last=find_dangling_ids(vocabulary) if settings.no_dangling else (),
     )
-    generator = CaptionGenerator(load_decoder(run.needs["train"]), vocabulary, search)
+    generator = CaptionGenerator(load_decoders(run.needs["train"]), vocabulary, search)
     return generator.generate(features, [image.image_id for image in images], progress=True)
 
 
@@ -109,11 +109,16 @@ def describe_search(settings: EvaluateSection) -> str | None:
             (f"{settings.no_repeat_ngram}grams-once", settings.no_repeat_ngram > 0),
             ("no-stutter", settings.no_stutter),
             ("no-dangling", settings.no_dangling),
-            (f"consensus{settings.consensus:g}x{settings.neighbours}", settings.consensus > 0),
+            (_describe_consensus(settings), settings.asks_neighbours),
         )
         if is_on
     ]
     return "+".join(rules) if rules else None
+
+
+def _describe_consensus(settings: EvaluateSection) -> str:
+    bleu = f",bleu{settings.consensus_bleu:g}" if settings.consensus_bleu else ""
+    return f"consensus{settings.consensus:g}{bleu}x{settings.neighbours}"
 
 
 def score(
