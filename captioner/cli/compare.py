@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from captioner.cli.options import artifacts_option
+from captioner.cli.options import artifacts_option, check_folder, html_option
 from captioner.errors import UsageError
 
 if TYPE_CHECKING:
     from captioner.metrics.comparison import Comparison
     from captioner.stages.evaluations import Evaluation
+
+_NUM_EXAMPLES = 3
+_NUM_EXAMPLES_ON_PAGE = 24
 
 
 @click.command(
@@ -22,16 +25,16 @@ Examples:
   captioner compare flickr8k flickr8k-lite0
   captioner compare flickr8k-lite0 artifacts/evaluate/2fd1ab84977a6a7d --examples 10
   captioner compare flickr8k-lite0 mine.jsonl --json
+  captioner compare flickr8k flickr8k-lite0 --html comparison.html
 """
 )
 @click.argument("systems", nargs=-1, required=True, metavar="A B ...")
 @click.option(
     "--examples",
-    default=3,
-    show_default=True,
     type=click.IntRange(0),
     metavar="N",
-    help="Images to show, those where the systems' CIDEr differs most.",
+    help="Images to show, those where the systems' CIDEr differs most.  [default: 3, or 24 on a "
+    "page]",
 )
 @click.option("--common", is_flag=True, help="Score only the images that all systems captioned.")
 @click.option(
@@ -46,14 +49,16 @@ Examples:
     help="Resamples behind the 95 % intervals.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@html_option
 @artifacts_option
 def command(
     systems: tuple[str, ...],
-    examples: int,
+    examples: int | None,
     common: bool,
     anyway: bool,
     bootstrap: int,
     as_json: bool,
+    html: Path | None,
     artifacts: Path,
 ) -> None:
     """Compare systems: what differs in their settings, their scores, and their captions.
@@ -68,6 +73,8 @@ def command(
     from captioner.stages.evaluations import read_evaluations
 
     _check_names(systems)
+    if html is not None:
+        check_folder(html)
     evaluations = read_evaluations(systems, artifacts)
     chosen = [evaluation.system for evaluation in evaluations]
     chosen = keep_common(chosen) if common else chosen
@@ -75,14 +82,33 @@ def command(
     if faults and not anyway:
         raise UsageError(_refuse(faults))
     comparison = compare_systems(chosen, resampling=Resampling(bootstrap))
-    content = _as_json(comparison, evaluations, examples)
+    content = _as_json(comparison, evaluations, _NUM_EXAMPLES if examples is None else examples)
     content["warnings"] = [*_warn(comparison, evaluations, common), *faults]
+    if html is not None:
+        _write_page(html, content, comparison, evaluations, examples)
     if as_json:
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
         from captioner.report.comparison_table import print_comparison
 
         print_comparison(content)
+
+
+def _write_page(
+    path: Path,
+    content: dict[str, Any],
+    comparison: "Comparison",
+    evaluations: list["Evaluation"],
+    examples: int | None,
+) -> None:
+    from captioner.report.comparison_page import write_comparison
+    from captioner.stages.evaluations import find_photographs
+
+    shown = comparison.examples(_NUM_EXAMPLES_ON_PAGE if examples is None else examples)
+    photographs = find_photographs(evaluations)
+    listed = [example.to_json() for example in shown]
+    write_comparison(path, {**content, "examples": listed}, photographs)
+    click.echo(f"{path}: the comparison as a page", err=True)
 
 
 def _check_names(names: tuple[str, ...]) -> None:

@@ -28,6 +28,23 @@ artifacts_option: Decorator = click.option(
     help="Where results are kept.",
 )
 
+html_option: Decorator = click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write it as a page to look at, one HTML file.",
+)
+
+
+def check_folder(path: Path) -> None:
+    """Makes sure, before the work is done, that there is a folder for the file it ends in.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}.")
+
 
 def parse_colour(text: str) -> tuple[int, int, int]:
     """Returns the colour that `--background` names, as red, green and blue from 0 to 255.

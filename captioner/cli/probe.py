@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from captioner.cli.options import artifacts_option, set_option
+from captioner.cli.options import artifacts_option, check_folder, html_option, set_option
 from captioner.config import Pipeline
 from captioner.errors import UsageError
 
@@ -23,6 +23,7 @@ Examples:
   captioner probe flickr8k-lite0
   captioner probe flickr8k flickr8k-lite0 --json
   captioner probe features.pkl --pipeline flickr8k
+  captioner probe flickr8k flickr8k-lite0 --html probe.html
 """
 )
 @click.argument("encoders", nargs=-1, required=True, metavar="FEATURES...")
@@ -52,6 +53,7 @@ Examples:
     help="Images at most; of more, a seeded sample is taken.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@html_option
 @set_option
 @artifacts_option
 def command(
@@ -61,6 +63,7 @@ def command(
     folds: int,
     images: int,
     as_json: bool,
+    html: Path | None,
     overrides: tuple[str, ...],
     artifacts: Path,
 ) -> None:
@@ -73,6 +76,8 @@ def command(
     from captioner.probing.probe import probe_encoders
     from captioner.stages.cached_features import captions_to_learn_from, find_features
 
+    if html is not None:
+        check_folder(html)
     found = [find_features(name, artifacts, overrides) for name in encoders]
     _check_names([own.name for own in found])
     captions = captions_to_learn_from(_find_captioned(pipeline, found, overrides), artifacts)
@@ -83,6 +88,11 @@ def command(
         num_folds=folds,
         max_images=images,
     ).to_json()
+    if html is not None:
+        from captioner.report.probe_page import write_probe
+
+        write_probe(html, report)
+        click.echo(f"{html}: the probe as a page", err=True)
     if as_json:
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:

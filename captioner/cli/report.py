@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from captioner.cli.options import artifacts_option
-from captioner.errors import UsageError
+from captioner.cli.options import artifacts_option, check_folder
 
 
 @click.command(
@@ -47,8 +46,7 @@ def command(source: str, out: Path, max_images: int, images: Path | None, artifa
     leaves the same report with each evaluation; this makes it again, with the looks of the
     installed version, other images or more of them. Nothing is evaluated anew.
     """
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"{out} cannot be written: there is no folder {out.parent}.")
+    check_folder(out)
     from captioner.cli.clean import format_size
     from captioner.report.evaluation_page import write_report
     from captioner.stages.evaluations import find_captions

@@ -129,7 +129,7 @@ def chart_scores(axes: "Axes", scores: Mapping[str, Any]) -> str:
     axes.grid(axis="x")
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)
-    _put_legend_above(axes, 2)
+    put_legend_above(axes, 2)
     return (
         "Points are scores times 100, lines their 95 % intervals over images drawn anew. "
         "A sound model lies clearly right of one caption for all images."
@@ -178,7 +178,7 @@ def chart_lengths(axes: "Axes", model: CaptionStatistics, people: CaptionStatist
     axes.set_xlabel("words")
     axes.set_ylabel("% of captions")
     axes.grid(axis="y")
-    _put_legend_above(axes, 2)
+    put_legend_above(axes, 2)
     return (
         f"The model writes {model.mean_length:.1f} words on average and at most {model.longest}, "
         f"people {people.mean_length:.1f} and at most {people.longest}."
@@ -201,6 +201,11 @@ def chart_ciders(axes: "Axes", ciders: Sequence[float]) -> str:
     )
 
 
+def put_legend_above(axes: "Axes", columns: int) -> None:
+    """Puts the legend above a chart, so many entries a line."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.03), ncols=columns)
+
+
 def _finish_epochs(axes: "Axes", history: Sequence[Mapping[str, Any]]) -> None:
     from matplotlib.ticker import MaxNLocator
 
@@ -210,11 +215,7 @@ def _finish_epochs(axes: "Axes", history: Sequence[Mapping[str, Any]]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.grid(axis="y")
-    _put_legend_above(axes, 2)
-
-
-def _put_legend_above(axes: "Axes", columns: int) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.03), ncols=columns)
+    put_legend_above(axes, 2)
 
 
 def _inline(svg: str, title: str, text: str) -> Markup:

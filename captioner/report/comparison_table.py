@@ -47,19 +47,8 @@ def letters(count: int) -> list[str]:
     ]
 
 
-def _make_settings(settings: Mapping[str, Sequence[Any]], count: int) -> RenderableType:
-    if not settings:
-        return "No setting is known to differ."
-    table = Table(box=None, pad_edge=False)
-    table.add_column("what differs", no_wrap=True)
-    for letter in letters(count):
-        table.add_column(letter, overflow="fold")
-    for name, values in settings.items():
-        table.add_row(name, *map(_describe_value, values))
-    return table
-
-
-def _describe_value(value: Any) -> str:
+def describe_value(value: Any) -> str:
+    """Returns a setting in a few letters: long digests are cut."""
     if value is None:
         return "-"
     if isinstance(value, dict) and {"noun", "count", "sha256"} <= set(value):
@@ -68,6 +57,18 @@ def _describe_value(value: Any) -> str:
         kind, colon, digest = value.partition(":")
         return f"{kind}:{digest[:_DIGEST_DIGITS]}" if colon and len(digest) > 30 else value
     return json.dumps(value)
+
+
+def _make_settings(settings: Mapping[str, Sequence[Any]], count: int) -> RenderableType:
+    if not settings:
+        return "No setting is known to differ."
+    table = Table(box=None, pad_edge=False)
+    table.add_column("what differs", no_wrap=True)
+    for letter in letters(count):
+        table.add_column(letter, overflow="fold")
+    for name, values in settings.items():
+        table.add_row(name, *map(describe_value, values))
+    return table
 
 
 def _make_scores(systems: Sequence[Mapping[str, Any]]) -> Table:

@@ -29,10 +29,21 @@ def print_probe(probe: Mapping[str, Any], *, width: int | None = None) -> None:
     for encoder in encoders:
         _print_words(console, encoder)
     for better, worse in itertools.pairwise(encoders):
-        console.print(_compare(better, worse), markup=False)
+        console.print(compare_encoders(better, worse), markup=False)
     for encoder in encoders:
         for warning in encoder["health"]["warnings"]:
             console.print(f"Warning: {encoder['name']}: {warning}", markup=False, style="yellow")
+
+
+def compare_encoders(better: Mapping[str, Any], worse: Mapping[str, Any]) -> str:
+    """Says in words by how much and on which words one encoder knows more than another."""
+    gains = {word: area - worse["words"][word] for word, area in better["words"].items()}
+    most = sorted(gains, key=lambda word: -gains[word])[:5]
+    return (
+        f"{better['name']} above {worse['name']} by {better['area'] - worse['area']:.3f}, on "
+        f"{sum(gain > 0 for gain in gains.values())} of {len(gains)} words, most on "
+        f"{', '.join(most)}"
+    )
 
 
 def _make_table(encoders: Sequence[Mapping[str, Any]]) -> Table:
@@ -62,13 +73,3 @@ def _print_words(console: Console, encoder: Mapping[str, Any]) -> None:
     for label, shown in (("best", words[:NUM_SHOWN]), ("worst", worst)):
         listed = ", ".join(f"{word} {area:.2f}" for word, area in shown)
         console.print(f"{encoder['name']} knows {label}: {listed}", markup=False)
-
-
-def _compare(better: Mapping[str, Any], worse: Mapping[str, Any]) -> str:
-    gains = {word: area - worse["words"][word] for word, area in better["words"].items()}
-    most = sorted(gains, key=lambda word: -gains[word])[:5]
-    return (
-        f"{better['name']} above {worse['name']} by {better['area'] - worse['area']:.3f}, on "
-        f"{sum(gain > 0 for gain in gains.values())} of {len(gains)} words, most on "
-        f"{', '.join(most)}"
-    )

@@ -1,5 +1,6 @@
 """Finished evaluations, found by a pipeline's name, a folder or a file, and read back."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from captioner.metrics.signature import Origin
 from captioner.names import nearest
 from captioner.pipeline.artifacts import POINTERS, read_artifact
 from captioner.pipeline.current import find_current, list_current
+from captioner.report.evaluation import read_evaluation
 from captioner.stages.evaluate import CAPTIONS, SCORES
 
 STAGE = "evaluate"
@@ -85,6 +87,17 @@ def find_captions(name: str, artifacts: Path) -> Path:
             if candidate is not None and (candidate / CAPTIONS).is_file():
                 return candidate / CAPTIONS
     raise UsageError(_explain_absence(name, artifacts))
+
+
+def find_photographs(evaluations: Sequence[Evaluation]) -> dict[str, Path]:
+    """Returns image id -> photograph, of all evaluations that know where theirs are."""
+    found: dict[str, Path] = {}
+    for evaluation in evaluations:
+        folder = evaluation.path.parent
+        with contextlib.suppress(ArtifactError):  # a file of captions alone
+            images = read_evaluation(folder).images
+            found |= {i.image_id: i.path for i in images if i.image_id not in found}
+    return found
 
 
 def differing_settings(evaluations: Sequence[Evaluation]) -> dict[str, list[Any]]:

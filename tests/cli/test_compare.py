@@ -135,6 +135,19 @@ def test_scores_of_another_signature_or_of_other_captions_are_noticed(artifacts,
     assert "do not give the scores in its scores.json" in out
 
 
+def test_a_page_is_written_beside_the_table(artifacts, call, tmp_path):
+    code, out, err = call("large", "small", "--bootstrap", 10, "--html", "page.html")
+    assert code == 0
+    assert err == "page.html: the comparison as a page\n"
+    assert "scores x 100" in out
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<title>large and small: comparison</title>" in html
+    assert "was never known" in html, "no evaluation says where the photographs are"
+    code, out, err = call("large", "small", "--html", "no/page.html")
+    assert (code, out) == (2, "")
+    assert err == "captioner: no/page.html cannot be written: there is no folder no.\n"
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [

@@ -71,6 +71,20 @@ def test_json_of_a_pickle_with_the_captions_of_a_pipeline(call):
     assert len(content["words"]) == len(encoder["words"]) == 4
 
 
+def test_a_page_is_written_beside_the_table(call, project):
+    arguments = ("mine.toml", "--words", 4, "--folds", 2, "--html", "probe.html")
+    code, out, err = call(*arguments)
+    assert code == 0
+    assert "probe.html: the probe as a page\n" in err
+    assert "mine knows best: " in out
+    assert "<title>mine: probe</title>" in (project / "probe.html").read_text(encoding="utf-8")
+    code, _, err = call("mine.toml", "--html", "no/probe.html")
+    assert (code, err.partition(":")[2]) == (
+        2,
+        " no/probe.html cannot be written: there is no folder no.\n",
+    )
+
+
 def test_a_foreign_pickle_is_refused(call, project):
     (project / "evil.pkl").write_bytes(pickle.dumps({"1": print}))
     code, _, err = call("evil.pkl", "--pipeline", "mine.toml")
