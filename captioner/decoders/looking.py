@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from captioner.decoders.decoder import Decoder
+from captioner.decoders.ensemble import AnyDecoder
 from captioner.errors import DecoderError
 from captioner.text.vocabulary import PAD, Vocabulary
 
@@ -31,12 +31,12 @@ class AttentionReader:
         DecoderError: the decoder does not attend.
 
     Example:
-        reader = AttentionReader(load_decoder(folder), vocabulary)
+        reader = AttentionReader(load_decoders(folder), vocabulary)
         (weights_THW,) = reader.read(grids_NHWC[:1], [("a", "dog", "runs")])
     """
 
     def __init__(
-        self, decoder: Decoder, vocabulary: Vocabulary, *, batch_size: int = _BATCH_SIZE
+        self, decoder: AnyDecoder, vocabulary: Vocabulary, *, batch_size: int = _BATCH_SIZE
     ) -> None:
         if not decoder.attends:
             raise DecoderError(

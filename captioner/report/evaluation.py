@@ -3,12 +3,13 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from captioner.errors import ArtifactError
 from captioner.files import replace_file, write_json
+from captioner.report.looks import LOOKS, Ground, Looks, read_looks, write_looks
 
 CAPTIONS, SCORES, BACKGROUND = "captions.jsonl", "scores.json", "background.json"
 REPORT = "report.html"
@@ -45,11 +46,14 @@ class Evaluation:
         images: all images that were scored, in the data set's order.
         scores: the content of `scores.json`.
         background: the content of `background.json`, see `captioner.report.background`.
+        looks: where the model looked for the words of each image's caption, in the order of
+            `images`; None where it cannot say.
     """
 
     images: tuple[ScoredImage, ...]
     scores: Mapping[str, Any]
     background: Mapping[str, Any]
+    looks: Looks | None = None
 
 
 def write_evaluation(
@@ -57,6 +61,7 @@ def write_evaluation(
     images: Sequence[ScoredImage],
     scores: Mapping[str, Any],
     background: Mapping[str, Any],
+    looks: Looks | None = None,
 ) -> None:
     """Writes what `read_evaluation` reads.
 
@@ -69,14 +74,19 @@ def write_evaluation(
             record = _describe_image(image, photographs)
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     write_json(folder / SCORES, scores)
-    write_json(folder / BACKGROUND, {**background, "photographs": str(photographs)})
+    if looks is not None:
+        write_looks(folder / LOOKS, looks)
+    ground = None if looks is None else asdict(looks.ground)
+    told = {**background, "photographs": str(photographs), "ground": ground}
+    write_json(folder / BACKGROUND, told)
 
 
 def read_evaluation(folder: Path, photographs: Path | None = None) -> Evaluation:
     """Reads what stage evaluate left in a folder.
 
     Args:
-        folder: holds `captions.jsonl`, `scores.json` and `background.json`.
+        folder: holds `captions.jsonl`, `scores.json` and `background.json`, and `looks.npz` of a
+            model that attends.
         photographs: the folder to look for the photographs in; None: where they were.
 
     Raises:
@@ -88,6 +98,7 @@ def read_evaluation(folder: Path, photographs: Path | None = None) -> Evaluation
         root = Path(background["photographs"]) if photographs is None else photographs
         with (folder / CAPTIONS).open(encoding="utf-8") as lines:
             images = tuple(_read_image(json.loads(line), root) for line in lines)
+        looks = _read_looks(folder, background, len(images))
     except FileNotFoundError as error:
         raise ArtifactError(
             f"{error.filename} is missing, so there is nothing to report. "
@@ -98,7 +109,7 @@ def read_evaluation(folder: Path, photographs: Path | None = None) -> Evaluation
             f"What lies in {folder} is damaged or not an evaluation: {_describe(error)}. "
             "`captioner run PIPELINE --stage evaluate --force` makes it again."
         ) from error
-    return Evaluation(images, scores, background)
+    return Evaluation(images, scores, background, looks)
 
 
 def _describe_image(image: ScoredImage, photographs: Path) -> dict[str, Any]:
@@ -136,6 +147,18 @@ def _read_image(record: Mapping[str, Any], root: Path) -> ScoredImage:
         references=tuple(record["references"]),
         cider=record["cider"],
     )
+
+
+def _read_looks(folder: Path, background: Mapping[str, Any], num_images: int) -> Looks | None:
+    ground = background.get("ground")  # evaluations of earlier versions have none
+    if ground is None:
+        return None
+    looks = read_looks(folder / LOOKS, Ground(**ground))
+    if len(looks.of_image) != num_images:
+        raise ValueError(
+            f"{LOOKS} is of {len(looks.of_image)} images and {CAPTIONS} of {num_images}"
+        )
+    return looks
 
 
 def _describe(error: Exception) -> str:

@@ -68,7 +68,7 @@ def write_report(
         OSError: the file cannot be written.
     """
     evaluation = read_evaluation(folder, photographs)
-    cards = make_cards(evaluation.images, max_images)
+    cards = make_cards(evaluation.images, max_images, evaluation.looks)
     write_text(path, render_report(evaluation, cards))
     num_missing = sum(card.thumbnail is None for card in cards)
     return WrittenReport(path, len(cards), len(evaluation.images), num_missing)
@@ -80,7 +80,7 @@ def render_report(evaluation: Evaluation, cards: list[Card]) -> str:
     people = count_statistics(text for image in evaluation.images for text in image.references)
     return render(
         "report.html",
-        scripts=["report.js"],
+        scripts=["page_tools.js", "looks.js", "report.js"],
         scores=evaluation.scores,
         systems=list_systems(evaluation.scores),
         columns=COLUMNS,
@@ -88,6 +88,7 @@ def render_report(evaluation: Evaluation, cards: list[Card]) -> str:
         background=evaluation.background,
         num_scored=len(evaluation.images),
         cards=cards,
+        ground=None if evaluation.looks is None else evaluation.looks.ground,
         model=model,
         people=people,
         word_lists=list_words(model, people),

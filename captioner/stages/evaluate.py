@@ -13,7 +13,7 @@ from captioner.report.background import describe_background
 from captioner.report.evaluation import CAPTIONS as CAPTIONS
 from captioner.report.evaluation import REPORT, ScoredImage, write_evaluation
 from captioner.report.evaluation import SCORES as SCORES
-from captioner.stages import consensus, tokenize, train
+from captioner.stages import consensus, looks, tokenize, train
 from captioner.stages.sources import Sources
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
-SCHEMA = 2
+SCHEMA = 3  # since 3, where the model looked is kept as well
 
 
 def declare(sources: Sources) -> Stage:
@@ -47,6 +47,7 @@ def declare(sources: Sources) -> Stage:
             list_scored(images, captions, report),
             report.to_json(),
             tell_background(sources, run, time.monotonic() - started),
+            looks.read(run, images, captions, features),
         )
         write_report(run.folder, run.folder / REPORT)
         return StageOutcome(str(report.scores))

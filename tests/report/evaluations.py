@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from captioner.metrics.bootstrap import Resampling
 from captioner.metrics.evaluation import evaluate_captions
 from captioner.metrics.signature import Origin
 from captioner.report.evaluation import ScoredImage, write_evaluation
+from captioner.report.looks import Ground, Looks, pack
 
 SCRIPT = "<script>window.hacked = true</script>"
 BREAKOUT = '"><img src=x onerror="window.hacked = true">'
@@ -52,7 +54,19 @@ def make_images(folder: Path, num_images: int = 60) -> list[ScoredImage]:
     return images
 
 
-def make_evaluation(folder: Path, num_images: int = 60) -> Path:
+def make_looks(images: list[ScoredImage]) -> Looks:
+    """Lets the first word look at the first of 2 x 3 places, the second at the second, ..."""
+    places_66 = 0.9 * np.eye(6, dtype=np.float32) + 0.01
+    weights = [
+        np.stack([places_66[word % 6].reshape(2, 3) for word in range(num_words)])
+        if (num_words := len(image.caption.split()))
+        else np.zeros((0, 2, 3), np.float32)
+        for image in images
+    ]
+    return pack(weights, Ground(2, 3))
+
+
+def make_evaluation(folder: Path, num_images: int = 60, *, attends: bool = True) -> Path:
     """Writes the files of an evaluation into a folder and returns it."""
     images = make_images(folder, num_images)
     training = {"1": ("a red wall", "the blue wall"), "2": ("a red wall",)}
@@ -64,5 +78,6 @@ def make_evaluation(folder: Path, num_images: int = 60) -> Path:
         origin=Origin(split="test", beam=3, seed=0),
         resampling=Resampling(20, 0),
     )
-    write_evaluation(folder, images, report.to_json(), BACKGROUND)
+    looks = make_looks(images) if attends else None
+    write_evaluation(folder, images, report.to_json(), BACKGROUND, looks)
     return folder

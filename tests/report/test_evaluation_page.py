@@ -1,9 +1,18 @@
 import json
 import re
 import shutil
+from dataclasses import asdict
 
 import pytest
-from evaluations import AWKWARD, BACKGROUND, BREAKOUT, SCRIPT, make_images
+from evaluations import (
+    AWKWARD,
+    BACKGROUND,
+    BREAKOUT,
+    SCRIPT,
+    make_evaluation,
+    make_images,
+    make_looks,
+)
 from markupsafe import escape
 from selfcontained import find_policy, find_references
 
@@ -21,11 +30,14 @@ def html(report):
 
 def test_what_is_written_is_read_back(tmp_path):
     images = make_images(tmp_path, 8)
-    write_evaluation(tmp_path, images, {"model": 1}, BACKGROUND)
+    looks = make_looks(images)
+    write_evaluation(tmp_path, images, {"model": 1}, BACKGROUND, looks)
     evaluation = read_evaluation(tmp_path)
     assert list(evaluation.images) == images
     assert evaluation.scores == {"model": 1}
-    assert evaluation.background == {**BACKGROUND, "photographs": str(tmp_path / "photos")}
+    assert evaluation.looks == looks
+    told = {"photographs": str(tmp_path / "photos"), "ground": asdict(looks.ground)}
+    assert evaluation.background == {**BACKGROUND, **told}
 
 
 def test_photographs_are_found_where_they_have_moved(tmp_path):
@@ -35,7 +47,7 @@ def test_photographs_are_found_where_they_have_moved(tmp_path):
     assert read_evaluation(tmp_path, tmp_path / "moved").images[0].path.exists()
 
 
-@pytest.mark.parametrize("name", ["captions.jsonl", "scores.json", "background.json"])
+@pytest.mark.parametrize("name", ["captions.jsonl", "scores.json", "background.json", "looks.npz"])
 def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path, evaluation, name):
     folder = tmp_path / "copy"
     shutil.copytree(evaluation, folder)
@@ -53,6 +65,33 @@ def test_a_damaged_file_is_no_traceback(tmp_path, evaluation, line):
     (folder / "captions.jsonl").write_text(line + "\n")
     with pytest.raises(ArtifactError, match=r"damaged or not an evaluation"):
         write_report(folder, tmp_path / "report.html")
+
+
+def test_a_damaged_file_of_looks_is_no_traceback(tmp_path, evaluation):
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluation, folder)
+    for content in (b"", b"PK no archive", (folder / "looks.npz").read_bytes()[:-40]):
+        (folder / "looks.npz").write_bytes(content)
+        with pytest.raises(ArtifactError, match=r"damaged or not an evaluation"):
+            write_report(folder, tmp_path / "report.html")
+
+
+def test_looks_of_other_images_are_refused(tmp_path, evaluation):
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluation, folder)
+    lines = (folder / "captions.jsonl").read_text().splitlines(keepends=True)
+    (folder / "captions.jsonl").write_text("".join(lines[:-1]))
+    with pytest.raises(ArtifactError, match=r"looks.npz is of 60 images and captions.jsonl of 59"):
+        write_report(folder, tmp_path / "report.html")
+
+
+def test_a_model_that_does_not_attend_has_a_report_without_looks(tmp_path):
+    folder = make_evaluation(tmp_path / "blind", 8, attends=False)
+    write_report(folder, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "looks-hint" not in html.partition("<script>")[0]
+    assert "data-looks" not in html.partition("<script>")[0]
+    assert not (folder / "looks.npz").exists()
 
 
 def test_the_page_refers_to_nothing_outside_and_forbids_it(html):
@@ -73,7 +112,7 @@ def test_awkward_texts_stand_in_the_page_as_text(html):
     assert BREAKOUT not in html
     for text in AWKWARD:
         assert all(escape(word) in html for word in text.split())
-    assert html.count("<script>") == 1
+    assert html.count("<script>") == 3
 
 
 def test_scores_stand_beside_signature_intervals_and_baselines(html, evaluation):

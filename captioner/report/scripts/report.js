@@ -51,6 +51,28 @@
     }
   };
 
+  const ground = gallery.dataset.rows === undefined ? null : {
+    rows: Number(gallery.dataset.rows),
+    columns: Number(gallery.dataset.columns),
+    fit: gallery.dataset.fit,
+    shape: Number(gallery.dataset.shape),
+  };
+
+  /** Makes a card's words choosable, the first time that it is shown. */
+  const letLook = ({ element }) => {
+    const packed = element.dataset.looks;
+    if (ground === null || packed === undefined) return;
+    delete element.dataset.looks;
+    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    const size = ground.rows * ground.columns;
+    const weights = Array.from({ length: bytes.length / size }, (_, index) =>
+      [...bytes.subarray(index * size, (index + 1) * size)]);
+    const [photo, caption] = [element.querySelector(".photo"), element.querySelector(".caption")];
+    const image = photo.querySelector("img");
+    const sides = ["width", "height"].map((name) => Number(image.getAttribute(name)));
+    looks.attach({ caption, photo, size: sides, weights, ground });
+  };
+
   const describe = (shown, found) => {
     if (found === 0) return "No image has these words.";
     const images = `${count.format(found)} image${found === 1 ? "" : "s"}`;
@@ -61,6 +83,7 @@
     const terms = split(filter.value);
     const found = cards.filter((card) => fits(card, terms)).sort(compare[order]);
     const shown = found.slice(0, limit);
+    shown.forEach(letLook);
     shown.forEach((card) => mark(card, terms));
     gallery.replaceChildren(...shown.map((card) => card.element));
     status.textContent = describe(shown.length, found.length);
@@ -103,5 +126,6 @@
   }
 
   document.getElementById("tools").hidden = false;
+  if (ground !== null) document.getElementById("looks-hint").hidden = false;
   show();
 })();

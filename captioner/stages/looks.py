@@ -1,0 +1,47 @@
+"""Part of stage `evaluate`: where a model that attends looked for each word of its captions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from captioner.datasets.records import CaptionedImage
+from captioner.pipeline.stage import StageRun
+from captioner.report.looks import Ground, Looks, pack
+from captioner.stages import build, tokenize
+
+if TYPE_CHECKING:
+    from captioner.decoders.captions import GeneratedCaption
+    from captioner.features.reading import Features
+
+_AT_ONCE = 256  # images whose grids are in memory
+
+
+def read(
+    run: StageRun,
+    images: Sequence[CaptionedImage],
+    captions: Mapping[str, "tuple[GeneratedCaption, ...]"],
+    features: "Features",
+) -> Looks | None:
+    """Returns where the best caption of each image looked; None where the model cannot say."""
+    from captioner.decoders.ensemble import load_decoders
+    from captioner.decoders.looking import AttentionReader
+    from captioner.text.vocabulary import Vocabulary
+
+    decoder = load_decoders(run.needs["train"])
+    if not decoder.attends:
+        return None
+    vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
+    reader = AttentionReader(decoder, vocabulary)
+    weights = []
+    for first in range(0, len(images), _AT_ONCE):
+        ids = [image.image_id for image in images[first : first + _AT_ONCE]]
+        grids_NHWC = features.read(decoder.spec.feature_kind, ids)
+        weights += reader.read(grids_NHWC, [captions[id_][0].words for id_ in ids])
+    return pack(weights, _find_ground(run, decoder.spec.feature_shape))
+
+
+def _find_ground(run: StageRun, grid: Sequence[int]) -> Ground:
+    if "build" not in run.needs:
+        return Ground.of(grid)
+    text = (run.needs["build"] / build.DESCRIPTION).read_text(encoding="utf-8")
+    return Ground.of(grid, json.loads(text)["resize"])
