@@ -191,6 +191,25 @@ def test_what_the_rules_keep_of_a_wide_picture():
     assert (padded[50, 3] == GREEN).all()
 
 
+@pytest.mark.parametrize("size", [(400, 200), (200, 400), (300, 300)])
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+def test_a_rule_says_which_part_of_a_picture_it_shows(fit, size):
+    rule = ResizeRule(60, 80, fit, "bilinear")
+    across_W, down_H = (np.linspace(0, 1, side) for side in size)
+    shares_HW2 = np.stack(np.meshgrid(across_W, down_H), axis=-1)
+    picture = Image.fromarray((np.dstack([shares_HW2, 0 * shares_HW2[..., :1]]) * 200).astype("u1"))
+    left, top, right, bottom = rule.seen_share(size)
+    shown_HW3 = np.asarray(rule.apply(picture), float) / 200
+    is_picture_HW = shown_HW3[..., 2] == 0  # the rest is padded with white
+    for axis, (first, last) in enumerate([(left, right), (top, bottom)]):
+        places = (np.arange(shown_HW3.shape[1 - axis]) + 0.5) / shown_HW3.shape[1 - axis]
+        expected = first + places * (last - first)
+        expected_HW = np.broadcast_to(expected if axis == 0 else expected[:, None], (60, 80))
+        np.testing.assert_allclose(
+            shown_HW3[is_picture_HW, axis], expected_HW[is_picture_HW], atol=0.03
+        )
+
+
 def test_a_large_jpeg_is_reduced_while_decoding_and_looks_the_same():
     generator = np.random.default_rng(0)
     coarse = Image.fromarray(generator.integers(0, 255, (30, 40, 3), dtype=np.uint8))

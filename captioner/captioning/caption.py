@@ -44,6 +44,11 @@ class Caption:
         num_tokens = len(words) + finished
         return cls(" ".join(words), log_prob, math.exp(min(log_prob, 0.0) / num_tokens))
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words, one or more."""
+        return tuple(self.text.split(" "))
+
     def __str__(self) -> str:
         return self.text
 

@@ -10,7 +10,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import PIL.Image
@@ -25,7 +25,10 @@ from captioner.captioning.stream import caption_stream
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
 from captioner.features.sources import count_workers
-from captioner.images import WHITE, Colour, ResizeRule, Source, load_image
+from captioner.images import WHITE, Colour, ResizeRule, Source, load_image, open_image
+
+if TYPE_CHECKING:
+    from captioner.captioning.explanation import Explanation
 
 Picture = str | Path | bytes | PIL.Image.Image | np.ndarray
 
@@ -197,6 +200,44 @@ class Captioner:
         num_workers = count_workers() if workers is None else workers
         stream = caption_stream(listed, engine, load, workers=num_workers)
         return (_result(*item) for item in itertools.chain.from_iterable(stream))
+
+    def explain(
+        self, image: Picture, *, beam: int | None = None, background: Colour = WHITE
+    ) -> "Explanation":
+        """Captions one image and says which places of it each word comes from.
+
+        A model that attends is asked where it looked. Of any other, places are greyed one by one
+        to see which words become less likely; that takes some fifty looks at the image.
+
+        Args:
+            image: see `caption`.
+            beam: see `caption`.
+            background: see `caption`.
+
+        Raises:
+            ImageError: the image cannot be used; says which and why.
+            UsageError: `beam` is out of range.
+
+        Example:
+            >>> explanation = Captioner.load().explain(np.full((60, 80, 3), 200, dtype=np.uint8))
+            >>> len(explanation.words) == len(explanation.weights)
+            True
+        """
+        from captioner.captioning.explanation import Explanation
+        from captioner.captioning.occlusion import measure_occlusion
+
+        engine, rule = self.engine(beam=beam), self._encoder.spec.rule
+        photo = open_image(image, background=background, size_hint=(rule.width, rule.height))
+        image_HWC = np.asarray(rule.apply(photo, background))
+        features = engine.encode(image_HWC[None])
+        (caption,) = engine.search(features)
+        box = rule.seen_share(photo.size)
+        if engine.ground is not None:
+            (weights_THW,) = engine.look(features, [caption])
+            return Explanation(caption, weights_THW, "attention", box)
+        tokens_T = self._vocabulary.encode(caption.words)
+        weights_THW = measure_occlusion(engine.encode, self._decoder, image_HWC, tokens_T)
+        return Explanation(caption, weights_THW, "occlusion", box)
 
     def engine(self, *, beam: int | None = None, n_best: int = 1) -> CaptionEngine:
         """Returns what captions decoded images in one way of searching; the same one each time.

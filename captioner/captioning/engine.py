@@ -3,6 +3,7 @@
 Dimension key: B images of a batch, H and W sides of the encoder's input.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,11 +12,13 @@ import numpy as np
 
 from captioner.captioning.caption import Caption
 from captioner.decoding.settings import SearchSettings
+from captioner.report.looks import Ground
 
 if TYPE_CHECKING:
     from captioner.backbones.encoder import Encoder
     from captioner.decoders.captions import GeneratedCaption
-    from captioner.decoders.decoder import Decoder
+    from captioner.decoders.ensemble import AnyDecoder
+    from captioner.decoders.looking import AttentionReader
     from captioner.text.vocabulary import Vocabulary
 
 
@@ -32,13 +35,15 @@ class CaptionEngine:
     def __init__(
         self,
         encoder: "Encoder",
-        decoder: "Decoder",
+        decoder: "AnyDecoder",
         vocabulary: "Vocabulary",
         settings: SearchSettings,
     ) -> None:
         from captioner.decoders.captions import CaptionGenerator
 
         self._encoder = encoder
+        self._decoder = decoder
+        self._vocabulary = vocabulary
         self._kind = decoder.spec.feature_kind
         self.batch_size: int = encoder.batch_size
         self._generator = CaptionGenerator(
@@ -55,6 +60,34 @@ class CaptionEngine:
         ids = [str(index) for index in range(len(features))]
         generated = self._generator.generate(_BatchFeatures(self._kind, features), ids)
         return [_join(generated[id_]) for id_ in ids]
+
+    @property
+    def ground(self) -> Ground | None:
+        """What the weights that `look` gives lie upon; None where the decoder does not attend."""
+        if not self._decoder.attends:
+            return None
+        return Ground.of(self._decoder.spec.feature_shape, self._encoder.spec.rule.describe())
+
+    def look(self, features: np.ndarray, captions: Sequence[Caption]) -> list[np.ndarray]:
+        """Says where each word of captions that `search` made looked.
+
+        Args:
+            features: (M, ...), the image of each caption, as `encode` gave it.
+            captions: M captions.
+
+        Returns:
+            M arrays, float32 (T, H, W), T the words of that caption; each word's weights add to 1.
+
+        Raises:
+            DecoderError: the decoder does not attend.
+        """
+        return self._reader.read(features, [caption.words for caption in captions])
+
+    @functools.cached_property
+    def _reader(self) -> "AttentionReader":
+        from captioner.decoders.looking import AttentionReader
+
+        return AttentionReader(self._decoder, self._vocabulary, batch_size=self.batch_size)
 
 
 class _BatchFeatures:

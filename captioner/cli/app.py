@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "Run a pipeline: build, extract, tokenize, train, evaluate.",
     "caption": "Caption photographs: files, folders, whole archives.",
     "apply": "Write back captions that were corrected on a contact sheet.",
+    "explain": "Draw which places of a photograph each word comes from.",
     "serve": "Caption photographs on a web page, or through a JSON API.",
     "models": "List encoders and trained models, and whether they are here.",
     "layers": "Show a network layer by layer.",

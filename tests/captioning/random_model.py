@@ -10,14 +10,17 @@ from captioner.text.vocabulary import Vocabulary
 WORDS = [["a", "dog", "runs", "on", "grass"], ["two", "men", "climb", "the", "hill"]]
 
 
-def make_model(folder: Path, *, seed: int = 0, units: int = 16, num_words: int = 0) -> Path:
+def make_model(
+    folder: Path, *, seed: int = 0, units: int = 16, num_words: int = 0, kind: str = "inject"
+) -> Path:
     """Makes the folder; `num_words` more words make the search as wide as that of a real one."""
     from captioner.decoders.registry import build_decoder, default_spec
     from captioner.decoders.storage import save_decoder
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary.build([*WORDS, [f"word{i}" for i in range(num_words)]])
-    spec = default_spec("inject", len(vocabulary), units=units, embedding_size=units)
+    attention = {"attention_units": units, "attention_heads": 2} if kind == "attention" else {}
+    spec = default_spec(kind, len(vocabulary), units=units, embedding_size=units, **attention)
     save_decoder(folder, build_decoder(spec, seed=seed))
     vocabulary.save(folder / "vocabulary.json")
     origin = resolve_weights(find_spec("efficientnet_lite0"), "imagenet")
