@@ -169,8 +169,11 @@ def _load_model(
     engine = captioner.engine(beam=beam, n_best=n_best)
     read = captioner.loader(background)
     blank = np.zeros((64, 64, 3), np.uint8)
-    captioner.caption(blank, beam=beam, n_best=n_best)  # compiles, so that no visitor waits for it
-    return ServedModel(model.name, engine, read, n_best)
+    features = engine.encode(read(blank)[None])  # compiles, so that no visitor waits for it
+    captions = engine.search(features)
+    if engine.ground is not None:
+        engine.look(features, captions)
+    return ServedModel(model.name, engine, read, n_best, engine.ground)
 
 
 def _announce(listener: socket.socket, host: str, token: str | None) -> None:

@@ -3,13 +3,26 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from captioner.captioning.caption import Caption
+from captioner.report.looks import Ground
 from captioner.serving.limits import Limits, megabytes
 from captioner.serving.uploads import Upload
 
+_WEIGHT_DIGITS = 4  # a picture needs no more
 _DIGITS = 6  # of probabilities; more would only differ between machines
+
+
+class WordAnswer(BaseModel):
+    """A word, and where in the photograph the model looked when it said it."""
+
+    word: str
+    weights: Annotated[
+        list[list[float]],
+        Field(description="Rows of the grid, from top to bottom; all together add to 1."),
+    ]
 
 
 class CaptionAnswer(BaseModel):
@@ -20,6 +33,10 @@ class CaptionAnswer(BaseModel):
         float, Field(gt=0, le=1, description="Geometric mean of its words' probabilities.")
     ]
     log_prob: Annotated[float, Field(description="Natural logarithm of its probability.")]
+    attention: Annotated[
+        list[WordAnswer] | None,
+        Field(description="Of each word; null unless asked for, and of a model without attention."),
+    ] = None
 
 
 class PhotographAnswer(BaseModel):
@@ -30,6 +47,7 @@ class PhotographAnswer(BaseModel):
     caption: str | None = None
     confidence: float | None = None
     log_prob: float | None = None
+    attention: list[WordAnswer] | None = None
     alternatives: Annotated[
         list[CaptionAnswer], Field(description="The next best captions, likeliest first.")
     ] = []
@@ -43,12 +61,29 @@ class CaptionsAnswer(BaseModel):
     results: list[PhotographAnswer]
 
 
+class GroundAnswer(BaseModel):
+    """What attention weights lie upon: a grid over what the model sees of a photograph.
+
+    The photograph is upright, as its EXIF data say. Fit "squash" lays the grid over all of it;
+    "crop" and "pad" over the middle, as wide and tall as its shape makes it, at most and at least
+    as large as the photograph.
+    """
+
+    rows: int
+    columns: int
+    fit: Literal["squash", "crop", "pad"]
+    shape: Annotated[float, Field(description="Width over height of what the model sees.")]
+
+
 class ModelAnswer(BaseModel):
     """What the server captions with, and how much it takes at a time."""
 
     model: str
     version: str
     n_best: Annotated[int, Field(description="Captions that can be had for a photograph.")]
+    attention: Annotated[
+        GroundAnswer | None, Field(description="Null where the model has no attention.")
+    ]
     max_file_bytes: int
     max_files: int
     max_body_bytes: int
@@ -66,22 +101,29 @@ class ErrorAnswer(BaseModel):
     error: str
 
 
-def answer_done(name: str, caption: Caption, num_captions: int) -> PhotographAnswer:
+def answer_done(
+    name: str, caption: Caption, num_captions: int, looks: Sequence[np.ndarray] | None = None
+) -> PhotographAnswer:
     """Returns the answer to a photograph that has its caption.
 
     Args:
         name: of the file.
         caption: with its alternatives.
         num_captions: how many are wanted, the best one included.
+        looks: where the words of it and of each alternative looked, float (T, H, W) each.
     """
-    best = _tell(caption)
-    return PhotographAnswer(
-        name=name,
-        status="done",
-        caption=best.caption,
-        confidence=best.confidence,
-        log_prob=best.log_prob,
-        alternatives=[_tell(other) for other in caption.alternatives[: num_captions - 1]],
+    captions = [caption, *caption.alternatives][:num_captions]
+    weights = [None] * len(captions) if looks is None else looks
+    best, *others = map(_tell, captions, weights)
+    return PhotographAnswer(name=name, status="done", **vars(best), alternatives=others)
+
+
+def describe_ground(ground: Ground | None) -> GroundAnswer | None:
+    """Returns what attention weights lie upon, if there are any."""
+    if ground is None:
+        return None
+    return GroundAnswer.model_validate(
+        {"rows": ground.height, "columns": ground.width, "fit": ground.fit, "shape": ground.shape}
     )
 
 
@@ -110,9 +152,18 @@ def choose_status(
     return 413 if all(upload.is_too_large for upload in uploads) else 422
 
 
-def _tell(caption: Caption) -> CaptionAnswer:
+def _tell(caption: Caption, weights_THW: np.ndarray | None) -> CaptionAnswer:
     return CaptionAnswer(
         caption=caption.text,
         confidence=round(caption.confidence, _DIGITS),
         log_prob=round(caption.log_prob, _DIGITS),
+        attention=None if weights_THW is None else _tell_words(caption, weights_THW),
     )
+
+
+def _tell_words(caption: Caption, weights_THW: np.ndarray) -> list[WordAnswer]:
+    rounded_THW = weights_THW.astype(float).round(_WEIGHT_DIGITS).tolist()
+    return [
+        WordAnswer(word=word, weights=weights_HW)
+        for word, weights_HW in zip(caption.words, rounded_THW, strict=True)
+    ]

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -33,6 +34,7 @@ from captioner.serving.answers import (
     answer_done,
     answer_failed,
     choose_status,
+    describe_ground,
     too_large_fault,
 )
 from captioner.serving.gate import HEALTH, PAGE_HEADERS, Gate, Rules
@@ -45,6 +47,7 @@ Made = TypeVar("Made")
 
 _CLIENT_GONE = 499  # nobody reads it; the number that proxies write for it
 _RETRY_SECONDS = 2
+_SCRIPTS = ("page_tools.js", "looks.js", "serve.js")
 _BODY = {
     "required": True,
     "content": {
@@ -75,6 +78,19 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     },
     503: {"model": ErrorAnswer, "description": "The server is busy; ask again in a moment."},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a request wants to know of each photograph.
+
+    Args:
+        num_captions: the best one included.
+        with_looks: whether to say where their words looked.
+    """
+
+    num_captions: int
+    with_looks: bool
 
 
 def create_app(model: ServedModel, limits: Limits, rules: Rules) -> ASGIApp:
@@ -113,13 +129,12 @@ def _add_pages(app: FastAPI, model: ServedModel, limits: Limits) -> None:
         model=model.name,
         version=__version__,
         n_best=model.n_best,
+        attention=describe_ground(model.ground),
         max_file_bytes=limits.file_bytes,
         max_files=limits.num_files,
         max_body_bytes=limits.body_bytes,
     )
-    page = render(
-        "serve.html", scripts=["page_tools.js", "serve.js"], is_served=True, info=info.model_dump()
-    )
+    page = render("serve.html", scripts=_SCRIPTS, is_served=True, info=info.model_dump())
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def show_page() -> HTMLResponse:
@@ -156,6 +171,9 @@ def _add_captions(
         n_best: Annotated[
             int, Query(ge=1, le=model.n_best, description="Captions for each photograph.")
         ] = model.n_best,
+        attention: Annotated[
+            bool, Query(description="Whether to say where each word of each caption looked.")
+        ] = False,
     ) -> Response:
         """Captions photographs. A bad one has an error of its own and does not fail the others.
 
@@ -166,7 +184,8 @@ def _add_captions(
         with room.enter() as share:
             content_type = request.headers.get("content-type", "")
             uploads = await read_uploads(content_type, request.stream(), limits, share)
-            work = _caption_all(captioner, uploads, n_best, limits)
+            wish = Wish(n_best, with_looks=attention)
+            work = _caption_all(captioner, uploads, wish, limits)
             results = await _unless_gone(work, request)
         answer = CaptionsAnswer(model=model.name, results=results)
         is_lenient = "handling=lenient" in request.headers.get("prefer", "")
@@ -182,19 +201,20 @@ def _check_length(request: Request, limits: Limits) -> None:
 
 
 async def _caption_all(
-    captioner: PhotographCaptioner, uploads: Sequence[Upload], n_best: int, limits: Limits
+    captioner: PhotographCaptioner, uploads: Sequence[Upload], wish: Wish, limits: Limits
 ) -> list[PhotographAnswer]:
     async def caption_one(upload: Upload) -> PhotographAnswer:
         if upload.is_too_large:
             return answer_failed(upload.name, too_large_fault(limits))
         try:
-            caption = await captioner.caption(bytes(upload.content))
+            content = bytes(upload.content)
+            caption, looks = await captioner.caption(content, with_looks=wish.with_looks)
         except ImageError as error:
             return answer_failed(upload.name, error.cause)
         except Exception:  # a defect, or no memory: the other photographs still get their answer
             _log.exception("A batch of photographs could not be captioned")
             return answer_failed(upload.name, "could not be captioned: the server had a fault")
-        return answer_done(upload.name, caption, n_best)
+        return answer_done(upload.name, caption, wish.num_captions, looks)
 
     return await asyncio.gather(*map(caption_one, uploads))
 

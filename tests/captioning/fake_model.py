@@ -9,6 +9,7 @@ import numpy as np
 from captioner.captioning.caption import Caption
 from captioner.captioning.job import LoadedEngine
 from captioner.images import ResizeRule, load_image
+from captioner.report.looks import Ground
 
 RULE = ResizeRule(8, 8, "squash", "nearest")
 
@@ -29,6 +30,17 @@ class ColourEngine:
 
     def search(self, features: np.ndarray) -> Sequence[Caption]:
         return [caption_of(*map(int, colour), n_best=self.n_best) for colour in features]
+
+
+class LookingEngine(ColourEngine):
+    """Says that its first word looked at the first of 2 x 2 places, the second at the second..."""
+
+    ground = Ground(2, 2)
+
+    def look(self, features: np.ndarray, captions: Sequence[Caption]) -> list[np.ndarray]:
+        assert len(features) == len(captions)
+        places_44 = 0.7 * np.eye(4, dtype=np.float32) + 0.075
+        return [places_44[: len(caption.words)].reshape(-1, 2, 2) for caption in captions]
 
 
 def caption_of(red: int, green: int, blue: int, *, n_best: int = 1) -> Caption:

@@ -84,7 +84,8 @@ def test_page_fits_its_window_and_serves_everybody(browser, address, width, sche
         torn = {"name": "torn.png", "mimeType": "image/png", "buffer": b""}
         send(page, photograph("a-rather-long-name-of-a-photograph.png"), photograph("b.png"), torn)
         page.locator("summary").first.click()
-        assert page.get_by_role("status").inner_text() == "2 of 3 captioned, 1 failed"
+        page.locator("button.word").first.click()
+        assert page.locator("#status").inner_text() == "2 of 3 captioned, 1 failed"
         assert not has_overflow(page)
         assert find_violations(page) == []
 
@@ -117,6 +118,30 @@ def test_captions_are_downloaded_as_they_were_chosen(page):
     assert first["alternatives"][0]["caption"] == "colour 0 255 0"
 
 
+def test_choosing_a_word_shows_where_the_model_looked(page):
+    send(page, photograph("a.png"))
+    card = page.locator(".card")
+    card.get_by_role("button", name="255", exact=True).click()
+    said = "“255” comes mostly from the upper right"
+    assert card.locator(".veil").get_attribute("aria-label") == said
+    page.locator("summary").first.click()
+    page.get_by_role("button", name="another colour").first.click()
+    assert card.locator(".veil").count() == 0, "the veil was of the other caption"
+    card.get_by_role("button", name="another", exact=True).focus()
+    page.keyboard.press("Enter")
+    assert "“another”" in card.locator(".veil").get_attribute("aria-label")
+
+
+def test_what_has_no_preview_has_no_words_to_choose(page):
+    content = photograph("a.png")
+    tiff = io.BytesIO()  # which Chromium does not show
+    Image.open(io.BytesIO(content["buffer"])).save(tiff, "TIFF")
+    send(page, {"name": "a.tif", "mimeType": "image/tiff", "buffer": tiff.getvalue()})
+    page.get_by_text("no preview").wait_for()
+    assert page.locator(".card .caption").inner_text() == "colour 255 0 0"
+    assert page.locator("button.word").count() == 0
+
+
 def test_captions_are_copied(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     send(page, photograph("a.png"))
@@ -130,7 +155,7 @@ def test_clearing_begins_anew(page):
     page.get_by_role("button", name="Clear").click()
     assert page.locator(".card").count() == 0
     send(page, photograph("a.png"))
-    assert page.get_by_role("status").inner_text() == "1 of 1 captioned"
+    assert page.locator("#status").inner_text() == "1 of 1 captioned"
 
 
 def test_a_locked_page_opens_with_the_token(browser):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "captioning"))
 
-from fake_model import RULE, ColourEngine
+from fake_model import RULE, LookingEngine
 
 from captioner.images import load_image
 from captioner.serving.app import create_app
@@ -17,7 +17,7 @@ from captioner.serving.photographs import ServedModel
 from captioner.serving.server import bind, run_server
 
 
-class SlowEngine(ColourEngine):
+class SlowEngine(LookingEngine):
     """Takes a moment for a batch, and says when it has one."""
 
     def search(self, features):
@@ -28,7 +28,8 @@ class SlowEngine(ColourEngine):
 
 if __name__ == "__main__":
     listener = bind("127.0.0.1", 0)
-    model = ServedModel("slow", SlowEngine(8, 2), functools.partial(load_image, rule=RULE), 2)
+    engine, read = SlowEngine(8, 2), functools.partial(load_image, rule=RULE)
+    model = ServedModel("slow", engine, read, 2, engine.ground)
     rules = Rules(token=sys.argv[1] if len(sys.argv) > 1 else None)
     app = create_app(model, Limits(idle_seconds=2.0), rules)
     run_server(app, listener, lambda: print(listener.getsockname()[1], flush=True))

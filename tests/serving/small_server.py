@@ -36,6 +36,7 @@ def serve(
         ColourEngine(4, n_best) if engine is None else engine,
         functools.partial(load_image, rule=RULE),
         n_best,
+        getattr(engine, "ground", None),
     )
     app = create_app(
         model,

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from awkward import bomb
-from fake_model import ColourEngine
+from fake_model import ColourEngine, LookingEngine
 from small_server import photograph, serve
 
 from captioner.serving.limits import Limits
@@ -53,6 +53,51 @@ def test_a_bad_file_has_its_own_error_and_fails_no_other(send, content, error):
 def test_fewer_captions_can_be_asked_for(send, n_best, num_others):
     (result,) = send(photograph(), params={"n_best": n_best}).json()["results"]
     assert len(result["alternatives"]) == num_others
+
+
+def test_where_each_word_looked_can_be_asked_for():
+    with serve(LookingEngine(4, 3)) as client:
+
+        def ask(**options):
+            files = [("images", (f"{i}.png", photograph())) for i in range(3)]
+            response = client.post("/api/captions", files=files, params=options)
+            return response.json()["results"]
+
+        for result in ask(attention=True, n_best=2):
+            (other,) = result["alternatives"]
+            for caption in (result, other):
+                words = [word["word"] for word in caption["attention"]]
+                assert words == caption["caption"].split()
+                assert caption["attention"][1]["weights"] == [[0.075, 0.775], [0.075, 0.075]]
+        for result in ask():
+            assert result["attention"] is None
+            assert [other["attention"] for other in result["alternatives"]] == [None, None]
+        ground = client.get("/api/model").json()["attention"]
+        assert ground == {"rows": 2, "columns": 2, "fit": "squash", "shape": 1.0}
+
+
+def test_those_who_ask_and_those_who_do_not_share_a_batch():
+    engine = LookingEngine(8, 1)
+
+    def ask(number):
+        response = client.post(
+            "/api/captions",
+            files={"images": (f"{number}.png", photograph((number, 0, 0)))},
+            params={"attention": number % 2},
+        )
+        (result,) = response.json()["results"]
+        return result["caption"], result["attention"] is not None
+
+    with serve(engine, n_best=1) as client, ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(32)))
+    assert answers == [(f"colour {number} 0 0", bool(number % 2)) for number in range(32)]
+    assert engine.num_calls < 32, "no batches were formed"
+
+
+def test_a_model_without_attention_has_none_to_give(send, client):
+    (result,) = send(photograph(), params={"attention": True}).json()["results"]
+    assert (result["caption"], result["attention"]) == ("colour 255 0 0", None)
+    assert client.get("/api/model").json()["attention"] is None
 
 
 @pytest.mark.parametrize(
@@ -143,6 +188,10 @@ def test_the_description_lists_what_there_is(client):
     captions = description["paths"]["/api/captions"]["post"]
     assert "multipart/form-data" in captions["requestBody"]["content"]
     assert {"200", "400", "401", "413", "415", "422", "503"} <= set(captions["responses"])
+    options = {parameter["name"]: parameter["description"] for parameter in captions["parameters"]}
+    assert options["attention"] == "Whether to say where each word of each caption looked."
+    schemas = description["components"]["schemas"]
+    assert {"WordAnswer", "GroundAnswer"} <= set(schemas)
     assert client.get("/docs").status_code == 404, "its scripts would come from the network"
 
 

@@ -45,7 +45,8 @@ def test_every_image_gets_its_own_caption_and_no_batch_is_too_large(batch_size, 
 
     async def ask(batcher: MicroBatcher, number: int, delay: float) -> str:
         await asyncio.sleep(delay)
-        return (await batcher.caption(image_of(number))).text
+        caption, _ = await batcher.caption(image_of(number))
+        return caption.text
 
     async def run() -> list[str]:
         async with MicroBatcher(engine, linger_seconds=0.001) as batcher:
@@ -86,7 +87,7 @@ def test_a_cancelled_image_is_not_captioned_and_the_others_are():
             engine.gate.set()
             answers = await asyncio.gather(*tasks, return_exceptions=True)
             assert batcher.num_waiting == 0
-            return [str(a) for a in answers if not isinstance(a, asyncio.CancelledError)]
+            return [str(a[0]) for a in answers if not isinstance(a, asyncio.CancelledError)]
 
     assert asyncio.run(run()) == [text_of(1), text_of(2), text_of(5)]
     assert engine.num_images == 4
@@ -105,7 +106,7 @@ def test_a_fault_is_told_to_its_batch_alone():
             return await asyncio.gather(*asked, return_exceptions=True)
 
     six, seven, eight = asyncio.run(run())
-    assert (str(six), str(eight)) == (text_of(6), text_of(8))
+    assert (str(six[0]), str(eight[0])) == (text_of(6), text_of(8))
     with pytest.raises(RuntimeError, match="no memory"):
         raise seven
 
@@ -118,7 +119,7 @@ def test_closing_waits_for_what_is_asked_for():
             tasks = [asyncio.ensure_future(batcher.caption(image_of(i))) for i in range(5)]
             await asyncio.sleep(0)
         assert all(task.done() for task in tasks)
-        return [str(await task) for task in tasks]
+        return [str((await task)[0]) for task in tasks]
 
     assert asyncio.run(run()) == [text_of(i) for i in range(5)]
 

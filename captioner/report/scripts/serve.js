@@ -7,6 +7,7 @@
   const byId = (id) => document.getElementById(id);
   const limits = JSON.parse(byId("data").textContent);
   const token = new URLSearchParams(location.search).get("token");
+  const address = limits.attention ? "/api/captions?attention=true" : "/api/captions";
   const headers = { Prefer: "handling=lenient" }; // a bad file is no failure of the page
   if (token !== null) headers.Authorization = `Bearer ${token}`;
 
@@ -52,9 +53,9 @@
         canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
         picture.close();
         const blob = await new Promise((done) => { canvas.toBlob(done, "image/webp", 0.8); });
-        item.card.show(URL.createObjectURL(blob));
+        item.card.show(URL.createObjectURL(blob), [canvas.width, canvas.height]);
       } catch {
-        item.card.show(null);
+        item.card.show(null, null);
       }
     }
   }
@@ -97,7 +98,7 @@
       for (const { file } of group) body.append("images", file, file.name);
       let response;
       try {
-        response = await fetch("/api/captions", { method: "POST", body, headers });
+        response = await fetch(address, { method: "POST", body, headers });
       } catch {
         throw new Error("could not be sent: the server cannot be reached, or the file cannot be read");
       }
@@ -126,18 +127,32 @@
     const body = make("div", { class: "body" });
     const root = make("li", { class: "card" }, photo, body);
     let image = null;
+    let size = null;
 
-    function show(address) {
+    function show(address, sides) {
+      size = sides;
       if (address === null) return photo.replaceChildren(make("span", { text: "no preview" }));
       photo.classList.remove("missing");
       image = make("img", { src: address, alt: item.file.name, decoding: "async" });
       photo.replaceChildren(image);
-      if (item.answer?.status === "done") image.alt = captionsOf(item)[item.chosen].caption;
+      if (item.answer?.status !== "done") return;
+      image.alt = captionsOf(item)[item.chosen].caption;
+      letLook();
     }
 
     function tell() {
       const parts = item.answer.status === "done" ? tellCaption() : [tellError(item)];
       body.replaceChildren(...parts, frame(item));
+      if (item.answer.status === "done") letLook();
+    }
+
+    /** Lets the words be chosen, as soon as there are both photograph and caption. */
+    function letLook() {
+      const { attention } = captionsOf(item)[item.chosen];
+      if (!attention || !size) return;
+      const weights = attention.map((word) => word.weights.flat());
+      const caption = body.querySelector(".caption");
+      looks.attach({ caption, photo, size, weights, ground: limits.attention });
     }
 
     function tellCaption() {
@@ -147,12 +162,18 @@
         "aria-label": `Copy the caption of ${item.file.name}`,
         on: { click: () => copyText(copyButton, caption) } });
       return [
-        make("p", { class: "caption", dir: "auto", text: caption }),
+        make("p", { class: "caption", dir: "auto" }, ...spell(caption)),
         make("div", { class: "caption-line" },
           make("span", { class: "small muted number", text: `confidence ${percent(confidence)}` }),
           copyButton),
         ...tellOthers(),
       ];
+    }
+
+    /** Returns the words of a caption with spaces between them. */
+    function spell(caption) {
+      return caption.split(" ").flatMap((word, index) => [
+        ...(index ? [" "] : []), make("span", { class: "word", text: word })]);
     }
 
     function tellOthers() {
