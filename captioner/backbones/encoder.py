@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from captioner.backbones.folding import fold_norms
 from captioner.backbones.preprocessing import preprocess
 from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec, Preprocessing
@@ -137,6 +138,7 @@ def load_encoder(
     origin = resolve_weights(spec, weights, seed)
     network = build_network(spec, choose_precision(spec, precision))
     load_weights(network, spec, origin)
+    network = fold_norms(network, keep=(spec.vector_layer, spec.grid_layer))
     return Encoder(spec, network, origin.preprocessing, outputs, batch_size)
 
 
