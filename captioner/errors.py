@@ -69,6 +69,10 @@ class DecoderError(CaptionerError):
     """A decoder cannot be built, trained, loaded or saved as asked."""
 
 
+class CheckpointError(CaptionerError):
+    """A training run cannot go on from what an earlier one left."""
+
+
 class ClassifierError(CaptionerError):
     """A classifier cannot be trained as asked."""
 

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "captioner"
 FLOORS = [
     {"errors", "files", "names", "processor", "progress"},
-    {"backbone_names", "config", "config_faults", "resizing"},
+    {"backbone_names", "checkpoint", "config", "config_faults", "history", "resizing"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images", "classifiers"},
     {"stages", "captioning", "doctor", "probing", "report", "serving"},

@@ -1,13 +1,8 @@
 """What each epoch of a classifier's training came to."""
 
-import csv
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from captioner.files import replace_file
 
 
 @dataclass(frozen=True)
@@ -42,12 +37,3 @@ class EpochRow:
     def to_json(self) -> dict[str, Any]:
         """Returns the row as a JSON object."""
         return dataclasses.asdict(self)
-
-
-def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
-    """Writes all rows as CSV with a header, whole or not at all."""
-    with replace_file(path, "w", newline="") as file:
-        names = [field.name for field in dataclasses.fields(EpochRow)]
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row.to_json() for row in rows)

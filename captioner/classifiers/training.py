@@ -18,10 +18,10 @@ import tensorflow as tf
 from captioner.backbones.spec import BackboneSpec
 from captioner.backbones.trained import TrainedNote, save_trained
 from captioner.backbones.weights import WeightsOrigin
+from captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from captioner.classifiers.augmentation import Augmenter
 from captioner.classifiers.batches import LabelledBatches
-from captioner.classifiers.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from captioner.classifiers.history import EpochRow, write_history
+from captioner.classifiers.history import EpochRow
 from captioner.classifiers.network import choose_precision, start_classifier
 from captioner.classifiers.scores import ClassifierScores, count_confusion
 from captioner.classifiers.settings import ClassifierSettings
@@ -33,11 +33,11 @@ from captioner.classifiers.steps import (
     reset_random_state,
 )
 from captioner.errors import ClassifierError
+from captioner.history import HISTORY_FILE, write_history
 from captioner.processor import grow_gpu_memory
 from captioner.progress import Progress
 
 WEIGHTS_FILE = "encoder.weights.h5"
-HISTORY_FILE = "history.csv"
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def train_classifier(
         folder: an existing folder of this run's own.
 
     Raises:
-        ClassifierError: the loss is no longer a number, or `folder` holds the checkpoint of
-            another run.
+        ClassifierError: the loss is no longer a number.
+        CheckpointError: `folder` holds the checkpoint of another run, or a damaged one.
         UsageError: the layer to freeze below does not exist.
         WeightsError: the first weights cannot be had.
     """
@@ -170,16 +170,21 @@ class _TrainingRun:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Puts everything back to the end of the last whole epoch."""
-        _assign(self._classifier.model.weights, checkpoint.weights)
-        _assign(self._optimizer.variables, checkpoint.optimizer)
-        self.history = list(checkpoint.history)
-        self._best = list(checkpoint.best)
+        arrays = checkpoint.arrays
+        _assign(self._classifier.model.weights, _denumber(arrays["weights"]))
+        _assign(self._optimizer.variables, _denumber(arrays["optimizer"]))
+        self.history = [EpochRow(**row) for row in checkpoint.history]
+        self._best = _denumber(arrays["best"])
 
     def checkpoint(self, identity: Mapping[str, Any]) -> Checkpoint:
         """Returns all that `restore` needs."""
-        weights = [weight.numpy() for weight in self._classifier.model.weights]
-        optimizer = [variable.numpy() for variable in self._optimizer.variables]
-        return Checkpoint(identity, tuple(self.history), weights, optimizer, self._best)
+        groups = {
+            "weights": [weight.numpy() for weight in self._classifier.model.weights],
+            "optimizer": [variable.numpy() for variable in self._optimizer.variables],
+            "best": self._best,
+        }
+        history = [row.to_json() for row in self.history]
+        return Checkpoint(identity, history, {name: _number(own) for name, own in groups.items()})
 
     def finish(self, folder: Path) -> TrainingSummary:
         """Writes the best weights as an encoder's, and judges them class by class."""
@@ -260,6 +265,14 @@ def _describe_run(
         "images": [splits.train.digest, splits.dev.digest],
         **settings.to_json(),
     }
+
+
+def _number(arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    return {str(place): array for place, array in enumerate(arrays)}
+
+
+def _denumber(arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    return [arrays[str(place)] for place in range(len(arrays))]
 
 
 def _assign(variables: Sequence[keras.Variable], arrays: Sequence[np.ndarray]) -> None:

@@ -2,14 +2,9 @@
 
 import csv
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
-
-from captioner.files import replace_file
-
-HISTORY_FILE = "history.csv"
 
 PhaseName = Literal["cross_entropy", "self_critical"]
 
@@ -44,17 +39,8 @@ class EpochRow:
         return dataclasses.asdict(self)
 
 
-def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
-    """Writes all rows as CSV with a header, whole or not at all."""
-    with replace_file(path, "w", newline="") as file:
-        names = [field.name for field in dataclasses.fields(EpochRow)]
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row.to_json() for row in rows)
-
-
 def read_history(path: Path) -> list[EpochRow]:
-    """Reads what `write_history` wrote.
+    """Reads the table that training left.
 
     Raises:
         ValueError: the file holds something else.

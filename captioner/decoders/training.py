@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from captioner.decoders.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from captioner.decoders.decoder import Decoder
 from captioner.decoders.feature_reader import FeatureReader
-from captioner.decoders.history import HISTORY_FILE, EpochRow, PhaseName, write_history
+from captioner.decoders.history import EpochRow, PhaseName
 from captioner.decoders.phase import Phase
 from captioner.decoders.precision import find_precision
 from captioner.decoders.registry import build_decoder
@@ -27,6 +27,7 @@ from captioner.decoders.teacher_forcing import DevLoss, TeacherForcing
 from captioner.errors import UsageError
 from captioner.features.reading import Features
 from captioner.files import write_json
+from captioner.history import HISTORY_FILE, write_history
 from captioner.text.tokens import TokenisedCaptions
 
 MAX_FITTED = 8192  # images that a decoder's statistics are taken from
@@ -79,8 +80,9 @@ def train_decoder(
 
     Raises:
         UsageError: such epochs are asked for, and there is no reward.
-        DecoderError: a split is empty, features do not fit the spec, the loss is no longer a
-            number, or `folder` holds the checkpoint of another run.
+        DecoderError: a split is empty, features do not fit the spec, or the loss is no longer a
+            number.
+        CheckpointError: `folder` holds the checkpoint of another run, or a damaged one.
     """
     if settings.reward_epochs and reward is None:
         raise UsageError(f"reward_epochs={settings.reward_epochs} needs a reward, received none.")
@@ -164,17 +166,18 @@ class _TrainingRun:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Puts everything back to the end of the last whole epoch."""
-        self.history = list(checkpoint.history)
-        self.best = dict(checkpoint.best)
+        self.history = [EpochRow(**row) for row in checkpoint.history]
+        self.best = dict(checkpoint.arrays["best"])
         if self.history[-1].phase != self._phase.name:
             self._phase = self._make_phase(self.history[-1].phase)
         for name, variable in self._phase.optimizer.variables.items():
-            variable.assign(checkpoint.variables[name])
+            variable.assign(checkpoint.arrays["variables"][name])
 
     def checkpoint(self, identity: dict[str, object]) -> Checkpoint:
         """Returns all that `restore` needs."""
         variables = {name: v.numpy() for name, v in self._phase.optimizer.variables.items()}
-        return Checkpoint(identity, tuple(self.history), variables, self.best)
+        history = [row.to_json() for row in self.history]
+        return Checkpoint(identity, history, {"variables": variables, "best": self.best})
 
     def summary(self) -> TrainingSummary:
         """Returns what the run came to."""

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from captioner.decoders.history import HISTORY_FILE, read_history
+from captioner.decoders.history import read_history
+from captioner.history import HISTORY_FILE
 from captioner.pipeline.artifacts import MANIFEST
 from captioner.pipeline.runner import recorded_versions
 

@@ -106,7 +106,7 @@ def declare(pretraining: Pretraining) -> Stage:
     """Returns the stage, with everything that decides its output."""
 
     def pretrain_encoder(run: StageRun) -> StageOutcome:
-        from captioner.classifiers.checkpoint import remove_checkpoint
+        from captioner.checkpoint import remove_checkpoint
         from captioner.classifiers.scores import format_scores
         from captioner.classifiers.training import train_classifier
 

@@ -68,7 +68,7 @@ def train_members(
     vocabulary: "Vocabulary",
 ) -> "list[TrainingSummary]":
     """Trains one decoder after another, each from its own seed; those that are done are kept."""
-    from captioner.decoders.checkpoint import remove_checkpoint
+    from captioner.checkpoint import remove_checkpoint
     from captioner.decoders.ensemble import member_folder
     from captioner.decoders.settings import TrainSettings
     from captioner.decoders.training import train_decoder

@@ -15,14 +15,15 @@ from captioner.backbones.keras_checkpoint import read_keras_checkpoint
 from captioner.backbones.registry import find_spec
 from captioner.backbones.trained import read_note
 from captioner.backbones.weights import resolve_weights
+from captioner.checkpoint import CHECKPOINT_FILE
 from captioner.classifiers.batches import find_unreadable
-from captioner.classifiers.checkpoint import CHECKPOINT_FILE
 from captioner.classifiers.class_folders import read_class_folders
 from captioner.classifiers.network import start_classifier
 from captioner.classifiers.steps import make_optimizer
-from captioner.classifiers.training import HISTORY_FILE, WEIGHTS_FILE, weigh_classes
-from captioner.errors import ClassifierError, DatasetError
+from captioner.classifiers.training import WEIGHTS_FILE, weigh_classes
+from captioner.errors import CheckpointError, ClassifierError, DatasetError
 from captioner.files import hash_file
+from captioner.history import HISTORY_FILE
 from captioner.images import load_image
 
 
@@ -123,13 +124,13 @@ def test_a_finished_run_is_not_run_again(pictures, uninterrupted, monkeypatch):
 
 
 def test_a_run_with_other_settings_does_not_continue_this_one(pictures, uninterrupted):
-    with pytest.raises(ClassifierError, match=r"another training run \(epochs differ\)\. Train in"):
+    with pytest.raises(CheckpointError, match=r"another training run: epochs was .*Train in"):
         train_toy(pictures, uninterrupted[0], replace(SETTINGS, epochs=4))
 
 
 def test_a_damaged_checkpoint_is_named(pictures, tmp_path):
     (tmp_path / CHECKPOINT_FILE).write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(ClassifierError, match="Delete it to train from the start"):
+    with pytest.raises(CheckpointError, match="Delete it to train from the start"):
         train_toy(pictures, tmp_path)
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from toys import WIDTH, ArrayFeatures, small_spec, toy_name, toy_task
 
+from captioner.checkpoint import CHECKPOINT_FILE
 from captioner.decoders.captions import CaptionGenerator
-from captioner.decoders.checkpoint import CHECKPOINT_FILE
 from captioner.decoders.registry import KINDS
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.storage import load_decoder
 from captioner.decoders.training import train_decoder
 from captioner.decoding.settings import SearchSettings
-from captioner.errors import DecoderError
+from captioner.errors import CheckpointError, DecoderError
 
 SETTINGS = TrainSettings(
     epochs=3,
@@ -186,14 +186,14 @@ def load_history(folder):
 
 def test_a_run_with_other_settings_does_not_continue_this_one(uninterrupted):
     folder, _ = uninterrupted
-    with pytest.raises(DecoderError, match=r"another training run: epochs was 3, is 4\. Train in"):
+    with pytest.raises(CheckpointError, match=r"training run: epochs was 3, is 4\. Train in"):
         train_toy(folder, replace(SETTINGS, epochs=4))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])
 def test_a_damaged_checkpoint_is_named(tmp_path, content):
     (tmp_path / CHECKPOINT_FILE).write_bytes(content)
-    with pytest.raises(DecoderError, match=r"checkpoint\.npz: .*Delete it to train from the start"):
+    with pytest.raises(CheckpointError, match=r"checkpoint\.npz: .*Delete it to train from"):
         train_toy(tmp_path)
 
 

@@ -2,54 +2,59 @@
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from captioner.decoders.history import EpochRow
-from captioner.errors import DecoderError
+from captioner.errors import CheckpointError
 from captioner.files import replace_file
 
-CHECKPOINT_FILE = "checkpoint.npz"
+if TYPE_CHECKING:
+    import numpy as np
 
-VERSION = 1
+    Arrays = Mapping[str, np.ndarray]
+
+CHECKPOINT_FILE = "checkpoint.npz"
+VERSION = 2
 _RECORD = "record.json"
-_VARIABLE = "variable/"
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A training run after a whole epoch.
 
-    Steps, schedule, batches and dropout are functions of the seed and the number of epochs done,
-    so no random state has to be kept.
+    What the runs here do at random is a function of the seed and the number of epochs done, so no
+    random state has to be kept.
 
     Args:
         identity: what the run was asked to do, as JSON; another run must not continue this one.
-        history: the epochs done.
-        variables: weights, the optimiser's moments and the weights' mean, by name.
-        best: the weights to keep, by name.
+        history: the epochs done, as JSON objects.
+        arrays: weights, the optimiser's variables and the like: group -> name -> array. A name
+            may hold slashes, a group none.
     """
 
-    identity: dict[str, Any]
-    history: tuple[EpochRow, ...]
-    variables: Mapping[str, np.ndarray]
-    best: Mapping[str, np.ndarray]
+    identity: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    arrays: "Mapping[str, Arrays]"
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Replaces the checkpoint in `folder`, whole or not at all."""
+    import numpy as np
+
     record = {
         "version": VERSION,
         "identity": checkpoint.identity,
-        "history": [row.to_json() for row in checkpoint.history],
+        "history": list(checkpoint.history),
+        "groups": list(checkpoint.arrays),
     }
-    arrays = {_RECORD: np.array(json.dumps(record))}
-    arrays |= {_VARIABLE + name: array for name, array in checkpoint.variables.items()}
-    arrays |= {"best/" + name: array for name, array in checkpoint.best.items()}
+    arrays = {
+        f"{group}/{name}": array
+        for group, own in checkpoint.arrays.items()
+        for name, array in own.items()
+    }
+    arrays[_RECORD] = np.array(json.dumps(record))
     with replace_file(folder / CHECKPOINT_FILE) as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -58,7 +63,7 @@ def load_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | N
     """Reads the checkpoint in `folder`; None when there is none.
 
     Raises:
-        DecoderError: it is damaged, or belongs to a run with other settings or data.
+        CheckpointError: it is damaged, or belongs to a run with other settings or data.
     """
     path = folder / CHECKPOINT_FILE
     if not path.exists():
@@ -66,7 +71,7 @@ def load_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | N
     try:
         checkpoint = _read(path)
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DecoderError(
+        raise CheckpointError(
             f"{path}: the checkpoint cannot be read: {error}. Delete it to train from the start."
         ) from error
     _check_identity(path, checkpoint.identity, identity)
@@ -79,25 +84,18 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def _read(path: Path) -> Checkpoint:
+    import numpy as np
+
     with np.load(path, allow_pickle=False) as file:
         record = json.loads(str(file[_RECORD]))
         if record["version"] != VERSION:
             raise ValueError(f"version {record['version']!r}, expected {VERSION}")
-        arrays = {name: file[name] for name in file.files if name != _RECORD}
-    return Checkpoint(
-        identity=record["identity"],
-        history=tuple(EpochRow(**row) for row in record["history"]),
-        variables=_group(arrays, _VARIABLE),
-        best=_group(arrays, "best/"),
-    )
-
-
-def _group(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+        arrays: dict[str, dict[str, np.ndarray]] = {group: {} for group in record["groups"]}
+        for key in file.files:
+            if key != _RECORD:
+                group, _, name = key.partition("/")
+                arrays[group][name] = file[key]
+    return Checkpoint(record["identity"], record["history"], arrays)
 
 
 def _check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -105,7 +103,7 @@ def _check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, A
     names = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
     if names:
         listed = "; ".join(f"{name} was {found.get(name)}, is {wanted.get(name)}" for name in names)
-        raise DecoderError(
+        raise CheckpointError(
             f"{path} is the checkpoint of another training run: {listed}. "
             "Train in another folder, or delete the checkpoint to start anew."
         )
