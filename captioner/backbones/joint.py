@@ -16,8 +16,9 @@ from captioner.errors import UsageError
 def make_joint_spec(parts: Sequence[BackboneSpec]) -> BackboneSpec:
     """Returns the specification of an encoder that is several networks.
 
-    All of them see an image at one size, the smallest that any of them is made for, so that
-    their grids have the same places and an image is resized once.
+    All of them see an image at one size, so that their grids have the same places and an image is
+    resized once: the largest that any of them is made for, since a network gains from more
+    pixels than it was made for and loses by fewer (Touvron et al. 2019, arXiv:1906.06423).
 
     Args:
         parts: two or more networks, each once.
@@ -26,7 +27,7 @@ def make_joint_spec(parts: Sequence[BackboneSpec]) -> BackboneSpec:
         UsageError: a network is named twice, or they want images prepared in different ways.
     """
     _check(parts)
-    size = min((part.rule.height, part.rule.width) for part in parts)
+    size = max((part.rule.height, part.rule.width) for part in parts)
     fitted = [part.at(input_size=size) for part in parts]
     return BackboneSpec(
         name=SEPARATOR.join(part.name for part in parts),

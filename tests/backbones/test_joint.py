@@ -15,11 +15,11 @@ NAME = "efficientnet_lite0+efficientnet_lite1"
 
 @pytest.fixture(scope="module")
 def images():
-    return np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    return np.random.default_rng(1).integers(0, 256, (2, 240, 240, 3), dtype=np.uint8)
 
 
 def encode_alone(name, images, seed):
-    spec = find_spec(name).at(input_size=(224, 224))
+    spec = find_spec(name).at(input_size=(240, 240))
     origin = resolve_weights(spec, "random", seed)
     network = build_network(spec)
     load_weights(network, spec, origin)
@@ -29,7 +29,7 @@ def encode_alone(name, images, seed):
 def test_features_are_those_of_the_networks_side_by_side(images):
     encoder = load_encoder(NAME, weights="random", seed=5, outputs=("vector", "grid"), batch_size=2)
     together = encoder.encode(images)
-    assert encoder.shapes == {"vector": (2560,), "grid": (7, 7, 2560)}
+    assert encoder.shapes == {"vector": (2560,), "grid": (8, 8, 2560)}
     for place, name in enumerate(NAME.split("+")):
         alone = encode_alone(name, images, seed=5 + place)
         for kind in ("vector", "grid"):
@@ -45,10 +45,10 @@ def test_the_description_lists_the_layers_of_all_networks():
     assert text["outputs"]["vector"]["shape"] == [2560]
 
 
-def test_the_smallest_size_is_for_all():
+def test_the_largest_size_is_for_all():
     spec = find_spec("efficientnet_lite2 + efficientnet_lite0")
     assert spec.name == "efficientnet_lite2+efficientnet_lite0"
-    assert (spec.rule.height, spec.rule.width) == (224, 224)
+    assert (spec.rule.height, spec.rule.width) == (260, 260)
     assert [part.name for part in spec.parts] == ["efficientnet_lite2", "efficientnet_lite0"]
 
 
