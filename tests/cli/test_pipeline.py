@@ -439,6 +439,9 @@ def test_attention_rewards_and_an_ensemble_from_photographs_to_scores(project, c
         assert not (folder / "checkpoint.npz").exists()
     assert (artifacts / "extract" / "features.pkl").exists()
     assert len((artifacts / "evaluate" / "captions.jsonl").read_text().splitlines()) > 3
+    report = (artifacts / "evaluate" / "report.html").read_text(encoding="utf-8")
+    assert ' data-rows="7" data-columns="7" data-fit="squash" data-shape="1.0">' in report
+    assert ' data-looks="' in report
     code, out, err = call("caption", image_paths(project)[0], "--model", artifacts / "train")
     assert code == 0, err
     assert out.strip()
