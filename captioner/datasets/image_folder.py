@@ -31,6 +31,7 @@ class ImageFolder:
             self._paths = {_compose(name): path for name, path in sorted(_walk(os.fspath(root)))}
         except OSError as error:
             raise DatasetError(f"{root} cannot be listed: {error.strerror}.") from error
+        self._folders: dict[str, Path] = {}
         self._image_names: list[str] = []
         self._by_id: dict[str, list[str]] = {}
         for name in self._paths:
@@ -53,7 +54,10 @@ class ImageFolder:
 
     def path_of(self, name: str) -> Path:
         """Returns the file that a name returned by `find` stands for."""
-        return Path(self._paths[name])
+        folder, file = os.path.split(self._paths[name])
+        if folder not in self._folders:  # taken apart once, and not once for each file in it
+            self._folders[folder] = Path(folder)
+        return self._folders[folder] / file
 
     def find(self, name: str) -> str | None:
         """Returns the relative name of the file that `name` means, or None.

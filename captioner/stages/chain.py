@@ -5,8 +5,10 @@ pretrain ──> build ──> extract ──┐
              tokenize ───────────┘
 """
 
+import contextlib
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from captioner.classifiers.class_folders import ClassFolders, read_class_folders
@@ -73,12 +75,13 @@ def open_runner(
         DatasetError: the data set cannot be read.
         DatasetMissingError: `draw` is off and the built-in data set has not been drawn.
     """
-    digests = DigestCache(artifacts / DIGESTS)
-    encoder_stages, classes = open_pretrain(pipeline.settings, artifacts, digests, draw=draw)
-    caption_stages, images = open_captioning(
-        pipeline, artifacts, digests, encoder_stages, draw=draw
-    )
-    digests.save()
+    with _without_collection():
+        digests = DigestCache(artifacts / DIGESTS)
+        encoder_stages, classes = open_pretrain(pipeline.settings, artifacts, digests, draw=draw)
+        caption_stages, images = open_captioning(
+            pipeline, artifacts, digests, encoder_stages, draw=draw
+        )
+        digests.save()
     if say is not None or draw:
         (say if say is not None else _say_on_stderr)("\n".join([*classes, *images]))
     stages = [*encoder_stages, *caption_stages]
@@ -198,6 +201,18 @@ def _not_drawn(what: str, path: Path) -> DatasetMissingError:
         f"The {what} have not been drawn yet ({path} is missing); "
         "`captioner run` draws them and runs every stage."
     )
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Spares the search for garbage while records are made by the hundred thousand, all to stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _say_on_stderr(text: str) -> None:
