@@ -112,6 +112,7 @@ class Captioner:
         *,
         beam: int | None = None,
         n_best: int = 1,
+        diverse: bool = False,
         background: Colour = WHITE,
     ) -> Caption: ...
     @overload
@@ -121,6 +122,7 @@ class Captioner:
         *,
         beam: int | None = None,
         n_best: int = 1,
+        diverse: bool = False,
         background: Colour = WHITE,
     ) -> list[Caption]: ...
     def caption(
@@ -129,6 +131,7 @@ class Captioner:
         *,
         beam: int | None = None,
         n_best: int = 1,
+        diverse: bool = False,
         background: Colour = WHITE,
     ) -> Caption | list[Caption]:
         """Captions one image, or several.
@@ -139,6 +142,8 @@ class Captioner:
             beam: partial captions kept while searching, 1 or more; None takes what was found
                 best when the model was trained.
             n_best: captions wanted for each image, at most `beam`.
+            diverse: whether these are to differ from each other in more than a word (diverse
+                beam search), rather than to be the likeliest.
             background: RGB, 0-255, laid under what is transparent.
 
         Returns:
@@ -146,9 +151,9 @@ class Captioner:
 
         Raises:
             ImageError: an image cannot be used; says which and why.
-            UsageError: `beam` or `n_best` is out of range.
+            UsageError: `beam` or `n_best` is out of range, or one caption is to be diverse.
         """
-        engine = self.engine(beam=beam, n_best=n_best)
+        engine = self.engine(beam=beam, n_best=n_best, diverse=diverse)
         if isinstance(images, str | Path | bytes | PIL.Image.Image | np.ndarray):
             return self._caption_several([images], engine, background)[0]
         return self._caption_several(images, engine, background)
@@ -160,6 +165,7 @@ class Captioner:
         recursive: bool = False,
         beam: int | None = None,
         n_best: int = 1,
+        diverse: bool = False,
         background: Colour = WHITE,
         workers: int | None = None,
     ) -> Iterator[ImageResult]:
@@ -173,6 +179,7 @@ class Captioner:
             recursive: whether to enter sub-folders.
             beam: see `caption`.
             n_best: see `caption`.
+            diverse: see `caption`.
             background: see `caption`.
             workers: threads that read images; None takes one for each processor.
 
@@ -194,7 +201,7 @@ class Captioner:
         """
         if not Path(folder).is_dir():
             raise UsageError(f"There is no folder {str(folder)!r} to caption.")
-        engine = self.engine(beam=beam, n_best=n_best)
+        engine = self.engine(beam=beam, n_best=n_best, diverse=diverse)
         listed = list_folder(str(folder), recursive=recursive)
         load = self.loader(background)
         num_workers = count_workers() if workers is None else workers
@@ -239,17 +246,21 @@ class Captioner:
         weights_THW = measure_occlusion(engine.encode, self._decoder, image_HWC, tokens_T)
         return Explanation(caption, weights_THW, "occlusion", box)
 
-    def engine(self, *, beam: int | None = None, n_best: int = 1) -> CaptionEngine:
+    def engine(
+        self, *, beam: int | None = None, n_best: int = 1, diverse: bool = False
+    ) -> CaptionEngine:
         """Returns what captions decoded images in one way of searching; the same one each time.
 
         Args:
             beam: see `caption`.
             n_best: see `caption`.
+            diverse: see `caption`.
 
         Raises:
-            UsageError: `beam` or `n_best` is out of range.
+            UsageError: `beam` or `n_best` is out of range, or one caption is to be diverse.
         """
-        settings = choose_search(self.model.search(), beam=beam, n_best=n_best)
+        recorded = self.model.search()
+        settings = choose_search(recorded, beam=beam, n_best=n_best, diverse=diverse)
         if settings not in self._engines:
             self._engines[settings] = CaptionEngine(
                 self._encoder, self._decoder, self._vocabulary, settings

@@ -12,6 +12,7 @@ import numpy as np
 
 from captioner.captioning.caption import Caption
 from captioner.decoding.settings import SearchSettings
+from captioner.errors import UsageError
 from captioner.report.looks import Ground
 
 if TYPE_CHECKING:
@@ -109,15 +110,26 @@ class _BatchFeatures:
 
 
 def choose_search(
-    recorded: SearchSettings, *, beam: int | None = None, n_best: int = 1
+    recorded: SearchSettings, *, beam: int | None = None, n_best: int = 1, diverse: bool = False
 ) -> SearchSettings:
     """Returns how to search, given what was recorded with the model and what is asked for.
 
+    Diverse captions come from groups of beams, one for each caption, that avoid each other's
+    words; the beams that are asked for are shared out, and each group gets one at least.
+
     Raises:
-        UsageError: `beam` or `n_best` is out of range.
+        UsageError: `beam` or `n_best` is out of range, or one caption alone is to be diverse.
     """
     num_beams = max(recorded.num_beams, n_best) if beam is None else beam
-    return replace(recorded, num_beams=num_beams, num_captions=n_best)
+    if not diverse:
+        return replace(recorded, num_beams=num_beams, num_captions=n_best)
+    if n_best < 2:
+        raise UsageError(
+            "Captions that differ from each other are two or more. Received: diverse captions "
+            f"with n_best={n_best}. Ask for more, as with `--n-best 3 --diverse`."
+        )
+    size = max(num_beams // n_best, 1)
+    return replace(recorded, num_beams=size * n_best, num_captions=n_best, num_groups=n_best)
 
 
 def _join(generated: "Sequence[GeneratedCaption]") -> Caption:

@@ -83,6 +83,9 @@ are not UTF-8 have their exact bytes in the field path_base64.
 @click.option("--beam", type=int, metavar="N", help="Width of the search; 1 is fastest.")
 @click.option("--n-best", type=int, default=1, metavar="N", help="Captions for each image.")
 @click.option(
+    "--diverse", is_flag=True, help="With --n-best: captions that differ in more than a word."
+)
+@click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     default=0.0,
@@ -151,6 +154,7 @@ class Wishes:
     separator: str | None
     beam: int | None
     n_best: int
+    diverse: bool
     min_confidence: float
     review: Path | None
     background: str
@@ -222,14 +226,19 @@ def _make_job(listing: "Listing", outputs: "Outputs", wishes: Wishes) -> "Captio
     from captioner.captioning.model_folder import find_model
 
     model = find_model(wishes.model, wishes.artifacts)
-    search = choose_search(model.search(), beam=wishes.beam, n_best=wishes.n_best)
+    asked: dict[str, Any] = {
+        "beam": wishes.beam,
+        "n_best": wishes.n_best,
+        "diverse": wishes.diverse,
+    }
+    search = choose_search(model.search(), **asked)
     background = parse_colour(wishes.background)
     single = listing.single_image()
     batch_size = wishes.batch_size if single is None else 1
     return CaptionJob(
         listing,
         outputs,
-        lambda: _load_engine(model, batch_size, search.num_beams, search.num_captions, background),
+        lambda: _load_engine(model, batch_size, asked, background),
         identity=[model.digest(), repr(search), list(background)],
         min_confidence=wishes.min_confidence,
         workers=wishes.workers,
@@ -240,8 +249,7 @@ def _make_job(listing: "Listing", outputs: "Outputs", wishes: Wishes) -> "Captio
 def _load_engine(
     model: "ModelFolder",
     batch_size: int,
-    beam: int,
-    n_best: int,
+    asked: dict[str, Any],
     background: tuple[int, int, int],
 ) -> "LoadedEngine":
     from captioner.cli.tensorflow import load_tensorflow
@@ -251,7 +259,7 @@ def _load_engine(
     from captioner.captioning.job import LoadedEngine
 
     captioner = Captioner(model, batch_size=batch_size)
-    return LoadedEngine(captioner.engine(beam=beam, n_best=n_best), captioner.loader(background))
+    return LoadedEngine(captioner.engine(**asked), captioner.loader(background))
 
 
 class _Shower:

@@ -28,9 +28,11 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture
 def call(capfdbinary, monkeypatch, model, tmp_path):
     """Runs a command with a fake engine; returns (exit code, stdout, stderr)."""
-    monkeypatch.setattr(
-        caption_module, "_load_engine", lambda *settings: loaded(ColourEngine(n_best=settings[3]))
-    )
+
+    def load_fake(model, batch_size, asked, background):
+        return loaded(ColourEngine(n_best=asked["n_best"]))
+
+    monkeypatch.setattr(caption_module, "_load_engine", load_fake)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> tuple[int, str, str]:
@@ -42,6 +44,12 @@ def call(capfdbinary, monkeypatch, model, tmp_path):
         return code, os.fsdecode(captured.out), os.fsdecode(captured.err)
 
     return run
+
+
+def test_one_caption_alone_cannot_be_diverse(call, photos):
+    code, out, err = call("caption", photos / "a.png", "--diverse")
+    assert (code, out) == (2, "")
+    assert "diverse captions with n_best=1. Ask for more, as with `--n-best 3 --diverse`" in err
 
 
 def test_one_image_gives_its_caption_alone(call, photos):

@@ -61,6 +61,12 @@ def test_alternatives_are_likely_in_their_order(loaded, pictures):
     assert all(c.alternatives == () for c in found.alternatives)
 
 
+def test_diverse_captions_share_out_the_beams(loaded, pictures):
+    engine = loaded.engine(beam=7, n_best=3, diverse=True)
+    settings = engine._generator._search.settings
+    assert (settings.num_beams, settings.num_groups, settings.num_captions) == (6, 3, 3)
+
+
 def test_the_recorded_search_is_the_default(loaded, pictures):
     assert loaded.caption(pictures) == loaded.caption(pictures, beam=2)
     assert max(len(c.text.split()) for c in loaded.caption(pictures)) <= 8
