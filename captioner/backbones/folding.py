@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import layers
 
-Convolution = layers.Conv2D | layers.DepthwiseConv2D
+Convolution = Any  # layers.Conv2D or layers.DepthwiseConv2D, which Keras leaves untyped
 
 
 def fold_norms(network: keras.Model, keep: Collection[str] = ()) -> keras.Model:

@@ -9,7 +9,7 @@ no TensorFlow.
 from collections.abc import Sequence
 
 from captioner.backbone_names import SEPARATOR
-from captioner.backbones.spec import BackboneSpec, JointWeights
+from captioner.backbones.spec import BackboneSpec
 from captioner.errors import UsageError
 
 
@@ -42,7 +42,7 @@ def make_joint_spec(parts: Sequence[BackboneSpec]) -> BackboneSpec:
         grid_shape=None,
         num_parameters=sum(part.num_parameters or 0 for part in parts),
         gains_from_bfloat16=all(part.gains_from_bfloat16 for part in parts),
-        imagenet=JointWeights(),
+        imagenet=None,
         is_rectified=all(part.is_rectified for part in parts),
         parts=tuple(fitted),
     )

@@ -59,11 +59,6 @@ class ApplicationWeights:
 
 
 @dataclass(frozen=True, slots=True)
-class JointWeights:
-    """ImageNet weights of each of the networks that a joint encoder is made of."""
-
-
-@dataclass(frozen=True, slots=True)
 class BackboneSpec:
     """Everything about an encoder but its weights.
 
@@ -83,7 +78,7 @@ class BackboneSpec:
         gains_from_bfloat16: whether bfloat16 is faster where the processor has it; networks of
             depthwise convolutions, which hardly multiply matrices, are not.
         imagenet: where the weights called "imagenet" come from; None where nobody published any
-            that captioner could fetch.
+            that captioner could fetch, and where each of the `parts` has its own.
         num_classes: that the published network tells apart.
         channels: of the network's input: 3, or 1 for grey.
         is_rectified: whether a ReLU or sigmoid keeps the vector at 0 or more.
@@ -103,7 +98,7 @@ class BackboneSpec:
     grid_shape: tuple[int, int, int] | None
     num_parameters: int | None
     gains_from_bfloat16: bool
-    imagenet: PipWeights | DownloadedWeights | ApplicationWeights | JointWeights | None
+    imagenet: PipWeights | DownloadedWeights | ApplicationWeights | None
     num_classes: int = 1000
     channels: int = 3
     is_rectified: bool = True

@@ -7,12 +7,10 @@ differ in their initial weights and in the order of training, and err in differe
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from captioner.decoders.decoder import Decoder, Tree
-from captioner.decoders.dropout import NO_DROPOUT, Dropout
 from captioner.decoders.registry import Precision
 from captioner.decoders.spec import DecoderSpec
 from captioner.decoders.storage import load_decoder
@@ -57,9 +55,16 @@ class Ensemble:
         ]
         return self._mean([log_probs_BV for log_probs_BV, _ in steps]), tuple(s for _, s in steps)
 
-    def predict_words(self, *batch: Any, dropout: Dropout = NO_DROPOUT) -> tf.Tensor:
+    def predict_words(
+        self,
+        features_N: tf.Tensor,
+        tokens_MT: tf.Tensor,
+        image_index_M: tf.Tensor,
+        positions_P: tf.Tensor,
+    ) -> tf.Tensor:
         """Predicts the token after each word, see `Decoder.predict_words`; as log-probabilities."""
-        logits = [member.predict_words(*batch, dropout) for member in self.members]
+        batch = (features_N, tokens_MT, image_index_M, positions_P)
+        logits = [member.predict_words(*batch) for member in self.members]
         return self._mean([tf.nn.log_softmax(logits_PV) for logits_PV in logits])
 
     def look(self, features_N: tf.Tensor, tokens_NT: tf.Tensor) -> tf.Tensor:
