@@ -40,7 +40,7 @@ from captioner.images import load_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 LARGE_SIDES = {500: 128, 4000: 32}  # pixels of the longer side -> photographs
-NUM_VGG_IMAGES = 64
+NUM_VGG_IMAGES = 32
 LIBRARIES = ("torch float32", "torch bfloat16", "openvino float32", "openvino bfloat16")
 
 

@@ -11,13 +11,13 @@ import argparse
 import itertools
 import re
 import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+from harness import captioner, print_table, time_once
 
 from captioner.captioning.folders import list_folder
 
@@ -28,10 +28,8 @@ BOUNDARY = "bench"
 @contextmanager
 def server(batch_size: int) -> Iterator[str]:
     """Starts a server; yields the address where it takes photographs."""
-    command = [sys.executable, "-m", "captioner", "serve", "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--batch-size", str(batch_size)], stdout=subprocess.PIPE, text=True
-    )
+    command = captioner("serve", "--port", 0, "--batch-size", batch_size)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         found = re.search(r"http://\S+", process.stdout.readline())
@@ -55,14 +53,13 @@ def ask(url: str, content: bytes) -> None:
 
 def images_per_second(url: str, contents: list[bytes], num_clients: int) -> float:
     """Returns the rate at which so many clients get their captions."""
-    started = time.perf_counter()
     with ThreadPoolExecutor(num_clients) as clients:
-        list(clients.map(lambda content: ask(url, content), contents))
-    return len(contents) / (time.perf_counter() - started)
+        cost = time_once(lambda: list(clients.map(lambda content: ask(url, content), contents)))
+    return len(contents) / cost.seconds
 
 
 def main() -> None:
-    """Prints a line for each batch size."""
+    """Prints a line of the table for each batch size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("--requests", type=int, default=200)
@@ -70,16 +67,15 @@ def main() -> None:
     options = parser.parse_args()
     listed = itertools.cycle(list_folder(options.folder))
     contents = [Path(i.path).read_bytes() for i in itertools.islice(listed, options.requests)]
+    rows = []
     for batch_size in options.batch_size:
         with server(batch_size) as url:
             ask(url, contents[0])
             alone = images_per_second(url, contents[: len(contents) // 4], 1)
             together = images_per_second(url, contents, NUM_CLIENTS)
-        print(
-            f"batches of {batch_size}: one client {alone:.1f} images/s, {NUM_CLIENTS} clients "
-            f"{together:.1f} images/s, {together / alone:.1f} times",
-            flush=True,
-        )
+        rates = [f"{alone:.1f}/s", f"{together:.1f}/s", f"{together / alone:.1f}"]
+        rows.append([str(batch_size), *rates])
+    print_table("Serving", ["batches of", "one client", f"{NUM_CLIENTS} clients", "times"], rows)
 
 
 if __name__ == "__main__":
