@@ -64,7 +64,7 @@ def search_beams(
 
     def add_word(position: tf.Tensor, search: _Search, found: Columns) -> tuple[Tree, ...]:
         search = _add_word(step, position, search, settings, tokens)
-        goes_on_A = _can_improve(search, settings) & (position < settings.max_length)
+        goes_on_A = _can_improve(search, position, settings) & (position < settings.max_length)
         search, found = tf.cond(
             tf.reduce_all(goes_on_A),
             lambda: (search, found),
@@ -145,12 +145,15 @@ def _grow(search: _Search, grown: Grown, state: Tree, position: tf.Tensor) -> _S
     )
 
 
-def _can_improve(search: _Search, settings: SearchSettings) -> tf.Tensor:
+def _can_improve(search: _Search, position: tf.Tensor, settings: SearchSettings) -> tf.Tensor:
     """Says of each image whether what still grows can enter its pool, bool (A,)."""
     # Words only lower log P, and the longest caption divides it by the most.
+    longest = tf.constant(settings.max_length + 1)
+    if settings.lookahead is not None:
+        longest = tf.minimum(position + 1 + settings.lookahead, longest)
     log_probs_AGP = tf.reshape(search.log_probs_AK, [-1, settings.num_groups, settings.group_size])
     bound_AG = normalise_length(
-        tf.reduce_max(log_probs_AGP, axis=2), settings.max_length + 1, settings.rank_exponent
+        tf.reduce_max(log_probs_AGP, axis=2), longest, settings.rank_exponent
     )
     num_needed = -(-settings.num_captions // settings.num_groups)
     return tf.reduce_any(bound_AG > search.pool.scores_AGP[:, :, num_needed - 1], axis=1)

@@ -36,6 +36,10 @@ class SearchSettings:
         length_exponent: captions are ranked by log P / tokens ** length_exponent (Wu et al.
             2016, arXiv:1609.08144, in its simplest form). 0 ranks by probability, which
             favours short captions. One beam compares nothing, so it has no effect there.
+        lookahead: for "beam": an image's search is over when no caption that still grows could
+            win within so many tokens, all of them certain; 1 or more. None waits for all that
+            might ever win, up to the longest caption: exact, and slow where long captions are
+            favoured, as no word costs nothing in the end.
         no_repeat_ngram: no n words in a row stand in a caption twice; 0 lets them.
         no_stutter: whether a word may not stand directly behind itself.
         never_last: ids of words that no caption ends with, such as "a" and "with".
@@ -58,6 +62,7 @@ class SearchSettings:
     num_captions: int = 1
     max_length: int = 30
     length_exponent: float = 0.8
+    lookahead: int | None = None
     no_repeat_ngram: int = 0
     no_stutter: bool = False
     never_last: tuple[int, ...] = ()
@@ -117,6 +122,10 @@ class SearchSettings:
 
     def _rule_checks(self) -> list[tuple[bool, str]]:
         return [
+            (
+                self.lookahead is not None and self.lookahead < 1,
+                f"lookahead={self.lookahead}, expected 1 or more tokens, or None.",
+            ),
             (
                 self.no_repeat_ngram < 0,
                 f"no_repeat_ngram={self.no_repeat_ngram}, expected 0 (off) or more words.",

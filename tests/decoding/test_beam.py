@@ -33,6 +33,23 @@ def search_markov(images=THREE_IMAGES, seed=0, num_tokens=7, batch_size=4, **set
     return CaptionSearch(start, step, SearchSettings(**settings), batch_size=batch_size)(images)
 
 
+def test_looking_far_enough_ahead_is_exact_and_looking_less_far_stops_earlier():
+    """One word stands at -0.16; twelve words, all but the first certain, would come to -0.12."""
+    table = {(START,): {DOG: 0.8, A: 0.2}, (START, DOG): {END: 0.9, CAT: 0.1}}
+    long = [A, CAT] * 6
+    for length in range(1, 12):
+        table[START, *long[:length]] = {long[length]: 1.0}
+    table[START, *long] = {END: 1.0}
+    start, step = table_decoder(table, max_length=14)
+    found = []
+    for lookahead in (None, 11, 3):
+        settings = SearchSettings(
+            num_beams=2, max_length=12, length_exponent=1.0, lookahead=lookahead
+        )
+        found.append(CaptionSearch(start, step, settings)(ONE_IMAGE).words_of(0))
+    assert found == [long, long, [DOG]]
+
+
 def test_greedy_walks_past_the_better_caption():
     captions = search_lattice(method="greedy", max_length=6)
     assert captions.words_of(0) == [A, CAT, CAT]

@@ -17,6 +17,7 @@ from captioner.errors import UsageError
         ({"temperature": 0.0}, r"temperature=0\.0, expected a number above 0"),
         ({"top_k": -1}, "top_k=-1, expected 0 .all words. or more"),
         ({"top_p": 0.0}, r"top_p=0\.0, expected a number above 0, up to 1"),
+        ({"lookahead": 0}, "lookahead=0, expected 1 or more tokens, or None"),
         ({"no_repeat_ngram": -1}, "no_repeat_ngram=-1, expected 0 .off. or more words"),
         ({"never_last": (4, -2)}, r"never_last=\(4, -2\), expected token ids"),
         ({"num_groups": 2}, "num_groups=2, expected a number that divides num_beams=3"),
