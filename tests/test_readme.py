@@ -72,7 +72,9 @@ def test_every_command_is_in_the_readme():
 
 
 def test_every_shipped_pipeline_is_in_the_readme_with_its_encoder_and_decoder():
+    joint = "efficientnet_lite0+efficientnet_lite1+efficientnet_lite2"
     titles = {"efficientnet_lite0": "EfficientNet-Lite0", "vgg16": "VGG16"}
+    titles[joint] = "EfficientNet-Lite0, 1 and 2 side by side"
     for path in list_pipelines():
         row = next(line for line in README.splitlines() if line.startswith(f"| `{path.stem}`"))
         settings = Pipeline.load(path).settings
