@@ -20,25 +20,25 @@ def fold_norms(network: keras.Model, keep: Collection[str] = ()) -> keras.Model:
     """Returns the network without the normalisations that a convolution can take over.
 
     Args:
-        network: a functional model with its weights; it stays as it is. One that is made of
-            more than plain layers is returned unchanged.
+        network: a functional model with its weights; it stays as it is. Models inside it are
+            folded as well; one with operations that are no layers is returned unchanged.
         keep: names of convolutions whose own output is wanted, before it is normalised.
 
     Returns:
         A network of the same layer names; a folded normalisation is an identity.
     """
     norms = _find_foldable(network, keep)
-    is_plain = all(
-        isinstance(part, keras.Layer) and not isinstance(part, keras.Model)
-        for part in network.operations
-    )
-    if not norms or not is_plain:
+    parts = {x.name: fold_norms(x, keep) for x in network.layers if isinstance(x, keras.Model)}
+    is_plain = all(isinstance(part, keras.Layer) for part in network.operations)
+    if not (norms or parts) or not is_plain:
         return network
     folded = {norm.name for norm in norms.values()}
 
     def clone(layer: keras.Layer) -> keras.Layer:
         if layer.name in folded:
             return layers.Identity(name=layer.name, dtype=layer.dtype_policy)
+        if layer.name in parts:
+            return parts[layer.name]
         bias = {"use_bias": True} if layer.name in norms else {}
         return type(layer).from_config({**layer.get_config(), **bias})
 
@@ -51,7 +51,7 @@ def fold_norms(network: keras.Model, keep: Collection[str] = ()) -> keras.Model:
     for layer in network.layers:
         if layer.name in norms:
             _assign_folded(clean.get_layer(layer.name), layer, norms[layer.name])
-        elif layer.variables and layer.name not in folded:
+        elif layer.variables and layer.name not in folded and layer.name not in parts:
             _copy_state(layer, clean.get_layer(layer.name))
     return clean
 

@@ -1,10 +1,12 @@
 """Several networks as one encoder."""
 
+import keras
 import numpy as np
 import pytest
 
 from captioner.backbones.description import describe_backbone
 from captioner.backbones.encoder import Encoder, build_network, load_encoder
+from captioner.backbones.folding import fold_norms
 from captioner.backbones.registry import find_spec
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.config import Pipeline
@@ -23,7 +25,8 @@ def encode_alone(name, images, seed):
     origin = resolve_weights(spec, "random", seed)
     network = build_network(spec)
     load_weights(network, spec, origin)
-    return Encoder(spec, network, origin.preprocessing, ("vector", "grid"), 2).encode(images)
+    folded = fold_norms(network)
+    return Encoder(spec, folded, origin.preprocessing, ("vector", "grid"), 2).encode(images)
 
 
 def test_features_are_those_of_the_networks_side_by_side(images):
@@ -35,6 +38,17 @@ def test_features_are_those_of_the_networks_side_by_side(images):
         for kind in ("vector", "grid"):
             own = together[kind][..., 1280 * place : 1280 * (place + 1)]
             np.testing.assert_allclose(own, alone[kind], rtol=1e-4, atol=1e-5)
+
+
+def test_the_networks_lose_their_normalisations_as_one_alone_does():
+    network = build_network(find_spec(NAME))
+    kinds = [type(x).__name__ for part in fold_norms(network).layers for x in _layers(part)]
+    assert "BatchNormalization" not in kinds
+    assert kinds.count("DepthwiseConv2D") > 20
+
+
+def _layers(part):
+    return part.layers if isinstance(part, keras.Model) else [part]
 
 
 def test_the_description_lists_the_layers_of_all_networks():
