@@ -82,8 +82,9 @@ def tabulate_layers(spec: BackboneSpec, input_size: Size | None = None) -> Layer
         input_size: height and width of the images; None for the published size.
 
     Raises:
-        UsageError: the images are too small for the network.
+        UsageError: the images are too small for the network, or it is several networks.
     """
+    spec.at(input_size=input_size)  # refuses what is no single network
     with keras.StatelessScope(initialize_variables=False):
         return _tabulate(spec.build(input_size=input_size))
 

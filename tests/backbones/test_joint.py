@@ -7,6 +7,7 @@ import pytest
 from captioner.backbones.description import describe_backbone
 from captioner.backbones.encoder import Encoder, build_network, load_encoder
 from captioner.backbones.folding import fold_norms
+from captioner.backbones.layer_table import tabulate_layers
 from captioner.backbones.registry import find_spec
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.config import Pipeline
@@ -84,6 +85,11 @@ def test_networks_that_cannot_be_joined(name, message):
 def test_joint_encoders_are_no_classifiers():
     with pytest.raises(UsageError, match="one at a time"):
         find_spec(NAME).at(num_classes=10)
+
+
+def test_joint_encoders_are_looked_at_one_network_at_a_time():
+    with pytest.raises(UsageError, match="layer by layer, one at a time: name one of them"):
+        tabulate_layers(find_spec(NAME))
 
 
 def test_one_file_does_not_hold_the_weights_of_several_networks(tmp_path):
