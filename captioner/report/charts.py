@@ -103,32 +103,46 @@ def chart(
     return wrap
 
 
-@chart("Scores, with 95 % intervals", 3.7)
-def chart_scores(axes: "Axes", scores: Mapping[str, Any]) -> str:
-    """Draws each metric of the model and of the baselines as a point on its interval."""
-    systems = {**scores["model"], **scores["baselines"]}
-    present = [name for name in _SYSTEMS if name in systems]
-    for place, name in enumerate(present):
-        colour, marker = _SYSTEMS[name]
-        rows = [row for row, metric in enumerate(COLUMNS) if metric in systems[name]]
-        metrics = [metric for metric in COLUMNS if metric in systems[name]]
-        heights = [row + 0.17 * (place - (len(present) - 1) / 2) for row in rows]
-        spans = [systems[name]["intervals"][metric] for metric in metrics]
-        values = [100 * systems[name][metric] for metric in metrics]
-        axes.hlines(
-            heights,
-            [100 * low for low, _ in spans],
-            [100 * high for _, high in spans],
-            colour,
-            lw=2,
-        )
-        axes.plot(values, heights, marker, color=colour, ms=5.5, label=LABELS[name])
+def draw_scores(
+    axes: "Axes",
+    names: Sequence[str],
+    scores: Sequence[Mapping[str, Any]],
+    looks: Sequence[tuple[str, str]],
+    step: float,
+) -> None:
+    """Draws each metric of each system as a point on its interval, metrics below each other.
+
+    Args:
+        axes: to draw on.
+        names: of the systems.
+        scores: of each system, and its intervals; a metric that it lacks is left out.
+        looks: colour and marker of each system.
+        step: between the systems of one metric, 1 being the next metric.
+    """
+    for place, (name, own, (colour, marker)) in enumerate(zip(names, scores, looks, strict=True)):
+        metrics = [metric for metric in COLUMNS if metric in own]
+        rows = [row for row, metric in enumerate(COLUMNS) if metric in own]
+        heights = [row + step * (place - (len(names) - 1) / 2) for row in rows]
+        spans = [own["intervals"][metric] for metric in metrics]
+        lows, highs = ([100 * span[end] for span in spans] for end in (0, 1))
+        axes.hlines(heights, lows, highs, colour, lw=2)
+        values = [100 * own[metric] for metric in metrics]
+        axes.plot(values, heights, marker, color=colour, ms=5.5, label=name)
     axes.set_yticks(range(len(COLUMNS)), list(COLUMNS.values()))
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.grid(axis="x")
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)
+
+
+@chart("Scores, with 95 % intervals", 3.7)
+def chart_scores(axes: "Axes", scores: Mapping[str, Any]) -> str:
+    """Draws each metric of the model and of the baselines as a point on its interval."""
+    systems = {**scores["model"], **scores["baselines"]}
+    present = [name for name in _SYSTEMS if name in systems]
+    looks = [_SYSTEMS[name] for name in present]
+    draw_scores(axes, [LABELS[n] for n in present], [systems[n] for n in present], looks, 0.17)
     put_legend_above(axes, 2)
     return (
         "Points are scores times 100, lines their 95 % intervals over images drawn anew. "

@@ -11,10 +11,10 @@ from captioner.report.charts import (
     NEAREST,
     PERSON,
     chart,
+    draw_scores,
     put_legend_above,
 )
 from captioner.report.probe_table import READABLE
-from captioner.report.score_table import COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,22 +29,9 @@ _CHANCE = 0.5
 @chart("Scores, with 95 % intervals", 3.7)
 def chart_systems(axes: "Axes", names: Sequence[str], scores: Sequence[Mapping[str, Any]]) -> str:
     """Draws each metric of each system as a point on its interval."""
-    step = _SPREAD / max(len(names), 2)
-    for place, (name, own) in enumerate(zip(names, scores, strict=True)):
-        heights = [row + step * (place - (len(names) - 1) / 2) for row in range(len(COLUMNS))]
-        spans = [own["intervals"][metric] for metric in COLUMNS]
-        colour = _COLOURS[place % len(_COLOURS)]
-        lows, highs = ([100 * span[end] for span in spans] for end in (0, 1))
-        axes.hlines(heights, lows, highs, colour, lw=2)
-        values = [100 * own[metric] for metric in COLUMNS]
-        marker = _MARKERS[place % len(_MARKERS)]
-        axes.plot(values, heights, marker, color=colour, ms=5.5, label=name)
-    axes.set_yticks(range(len(COLUMNS)), list(COLUMNS.values()))
-    axes.invert_yaxis()
-    axes.set_xlim(left=0)
-    axes.grid(axis="x")
-    axes.tick_params(length=0)
-    axes.spines["left"].set_visible(False)
+    places = range(len(names))
+    looks = [(_COLOURS[n % len(_COLOURS)], _MARKERS[n % len(_MARKERS)]) for n in places]
+    draw_scores(axes, names, scores, looks, _SPREAD / max(len(names), 2))
     put_legend_above(axes, 6)
     return (
         "Points are scores times 100, lines their 95 % intervals over images drawn anew. Where "
