@@ -14,7 +14,7 @@ from captioner.captioning.model_folder import (
     VOCABULARY,
     ModelFolder,
 )
-from captioner.decoders.ensemble import list_members, member_folder
+from captioner.decoders.members import list_members, member_folder
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import UsageError

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from captioner.decoders.members import list_members
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
 from captioner.files import hash_file
@@ -131,10 +132,9 @@ class ModelFolder:
 
     def _files(self) -> Iterator[Path]:
         own = [self.path / name for name in (*PARTS, SEARCH)]
-        others = [
-            path for name in (DECODER, WEIGHTS) for path in self.path.glob(f"members/*/{name}")
-        ]
-        return (path for path in (*own, *sorted(others)) if path.exists())
+        _, *others = list_members(self.path)
+        theirs = [member / name for member in others for name in (DECODER, WEIGHTS)]
+        return (path for path in (*own, *theirs) if path.exists())
 
 
 def find_model(model: str | Path | None = None, artifacts: Path | None = None) -> ModelFolder:

@@ -11,12 +11,11 @@ from pathlib import Path
 import tensorflow as tf
 
 from captioner.decoders.decoder import Decoder, Tree
+from captioner.decoders.members import list_members
 from captioner.decoders.registry import Precision
 from captioner.decoders.spec import DecoderSpec
 from captioner.decoders.storage import load_decoder
 from captioner.errors import DecoderError
-
-MEMBERS = "members"  # beside an ensemble's first decoder, the folder of the others: 1, 2 ...
 
 
 class Ensemble:
@@ -93,17 +92,6 @@ def load_decoders(folder: Path, *, precision: Precision = "float32") -> AnyDecod
     """
     members = [load_decoder(member, precision=precision) for member in list_members(folder)]
     return members[0] if len(members) == 1 else Ensemble(members)
-
-
-def list_members(folder: Path) -> list[Path]:
-    """Returns the folders of all decoders in the folder of a decoder or an ensemble, in order."""
-    others = [path for path in folder.glob(f"{MEMBERS}/*") if path.name.isdigit()]
-    return [folder, *sorted(others, key=lambda path: int(path.name))]
-
-
-def member_folder(folder: Path, member: int) -> Path:
-    """Returns where a decoder of an ensemble belongs: the first in `folder` itself."""
-    return folder if member == 0 else folder / MEMBERS / str(member)
 
 
 def _check(members: Sequence[Decoder]) -> None:

@@ -69,7 +69,7 @@ def train_members(
 ) -> "list[TrainingSummary]":
     """Trains one decoder after another, each from its own seed; those that are done are kept."""
     from captioner.checkpoint import remove_checkpoint
-    from captioner.decoders.ensemble import member_folder
+    from captioner.decoders.members import member_folder
     from captioner.decoders.settings import TrainSettings
     from captioner.decoders.training import train_decoder
 
@@ -81,13 +81,16 @@ def train_members(
         **settings.decoder.chosen(),
     )
     values = settings.train.model_dump(exclude={"features", "members", "seed"})
-    judges = (dev_scorer(sources, features, vocabulary), reward(sources, captions))
+    rewarded = reward(sources, captions)
     folders = [member_folder(folder, member) for member in range(settings.train.members)]
     summaries = []
     for seed, own in enumerate(folders, start=settings.train.seed):
         own.mkdir(parents=True, exist_ok=True)
         train_settings = TrainSettings(seed=seed, **values)
-        summaries.append(train_decoder(spec, features, captions, train_settings, own, *judges))
+        judge = dev_scorer(sources, features, vocabulary)  # keeps the decoder that it has judged
+        summaries.append(
+            train_decoder(spec, features, captions, train_settings, own, judge, rewarded)
+        )
     for own in folders:  # only now: until the last is trained, checkpoints say which are done
         remove_checkpoint(own)
     return summaries

@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 from toys import small_spec
 
-from captioner.decoders.ensemble import Ensemble, list_members, load_decoders, member_folder
+from captioner.decoders.ensemble import Ensemble, load_decoders
+from captioner.decoders.members import list_members, member_folder
 from captioner.decoders.registry import build_decoder
 from captioner.decoders.storage import save_decoder
 from captioner.decoding.search import CaptionSearch
