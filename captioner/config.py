@@ -10,279 +10,25 @@ nearest known name.
 import os
 import shlex
 import tomllib
-from collections.abc import Mapping, Sequence
-from os.path import exists
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard, get_args
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from captioner.backbone_names import check_backbone
 from captioner.config_faults import describe_faults
 from captioner.errors import ConfigError
 from captioner.names import nearest
+from captioner.settings import PRETRAINED, STAGE_NAMES, Settings
+from captioner.settings_faults import (
+    PATH_KEYS,
+    find_dataset_faults,
+    find_feature_faults,
+    find_path_faults,
+    find_pretrain_faults,
+)
 
-DatasetFormat = Literal[
-    "scenes", "flickr8k", "flickr30k", "kaggle", "coco", "karpathy", "table", "sidecar"
-]
-FeatureKind = Literal["vector", "grid"]
-Precision = Literal["auto", "float32", "bfloat16"]
-SplitName = Literal["train", "dev", "test"]
-STAGE_NAMES = ("pretrain", "build", "extract", "tokenize", "train", "evaluate")
-PRETRAINED = "pretrained"  # the encoder's weights are those that stage `pretrain` makes
-NAMED_WEIGHTS = ("imagenet", "random", PRETRAINED)
 _RESERVED_NAMES = (*STAGE_NAMES, "datasets")
-
-BackboneName = Annotated[str, AfterValidator(check_backbone)]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-FeatureKinds = Annotated[tuple[FeatureKind, ...], Field(strict=False, min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Paths = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-Size = Annotated[tuple[Count, Count], Field(strict=False)]
-Fractions = Annotated[tuple[float, float, float], Field(strict=False)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class DatasetSection(_Section):
-    """Where photographs and captions come from.
-
-    Args:
-        format: how they are laid out; "scenes" draws a data set and needs no path.
-        path: the data set's folder, or its annotation file; relative to the current folder.
-        captions: the captions file or files, where they do not bear the format's usual names.
-        images: the folder of images, where it is not beside the captions.
-        splits: a folder of split lists, or "seeded" to draw a split whatever lists there are.
-        split_seed: decides the split of data sets that come without split lists.
-        split_fractions: shares of train, dev and test in such a split.
-        num_images: "scenes" only: how many images to draw.
-        seed: "scenes" only: another seed draws other images.
-    """
-
-    format: DatasetFormat
-    path: str | None = None
-    captions: str | Paths | None = None
-    images: str | None = None
-    splits: str | None = None
-    split_seed: Seed = 0
-    split_fractions: Fractions = (0.8, 0.1, 0.1)
-    num_images: Annotated[int, Field(ge=20)] = 2400
-    seed: Seed = 0
-
-
-class BackboneSection(_Section):
-    """The encoder: its name, where its weights come from, the seed of random ones.
-
-    Several names joined by "+" are one encoder, see `captioner.backbones.joint`.
-    """
-
-    name: BackboneName = "efficientnet_lite0"
-    weights: str = "imagenet"
-    seed: Seed = 0
-
-
-class PretrainSection(_Section):
-    """How the encoder is trained as a classifier first, from class folders.
-
-    The fields that are not named here are those of
-    `captioner.classifiers.settings.ClassifierSettings` and its `Augmentation`.
-
-    Args:
-        format: "folders" of photographs, or "objects", which draws those of the scenes.
-        path: a folder with a folder for each class, or with train and dev folders of such.
-        dev: class folders to judge by, where they lie elsewhere.
-        dev_fraction: share of each class drawn for dev where there are no such folders.
-        split_seed: decides that draw; of objects, what is drawn.
-        num_images: "objects" only: how many to draw.
-        weights: the first weights: "random", "imagenet" or a file.
-        input_size: height and width of the images, in pixels; the network's own by default.
-        workers: decoding threads; decides nothing.
-    """
-
-    format: Literal["folders", "objects"] = "folders"
-    path: str | None = None
-    dev: str | None = None
-    dev_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
-    split_seed: Seed = 0
-    num_images: Annotated[int, Field(ge=256)] = 6400
-    weights: str = "random"
-    input_size: Size | None = None
-    workers: Count | None = None
-    epochs: Count = 20
-    batch_size: Count = 32
-    learning_rate: Positive = 1e-3
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-4
-    clip_norm: Positive = 1.0
-    label_smoothing: Share = 0.1
-    class_weights: Literal["balanced", "none"] = "balanced"
-    freeze_below: str | None = None
-    freeze_norms: bool = False
-    patience: Count = 5
-    rotation: Annotated[float, Field(ge=0, le=180)] = 40.0
-    shift: Share = 0.2
-    shear: Share = 0.2
-    zoom: Share = 0.2
-    horizontal_flip: bool = True
-    vertical_flip: bool = True
-    seed: Seed = 0
-    precision: Precision = "auto"
-
-
-class ExtractSection(_Section):
-    """What is computed from each photograph; batch size and workers do not change it.
-
-    `outputs` is the vector, and the grid as well where the decoder reads it, unless set here.
-    """
-
-    outputs: FeatureKinds | None = None
-    precision: Precision = "auto"
-    batch_size: Count = 32
-    workers: Count | None = None
-
-
-class TokenizeSection(_Section):
-    """How captions become words, and which words are learnt."""
-
-    scheme: Literal["default", "tutorial", "brownlee"] = "default"
-    min_count: Count = 3
-    max_length: Annotated[int, Field(ge=3)] = 40
-
-
-class DecoderSection(_Section):
-    """The caption decoder; what is left out takes the best known value for its kind.
-
-    The fields are those of `captioner.decoders.spec.DecoderSpec`, which explains them.
-    """
-
-    kind: Literal["attention", "inject", "merge"] = "inject"
-    units: Count | None = None
-    embedding_size: Count | None = None
-    tied_embeddings: bool | None = None
-    normalise_features: bool | None = None
-    standardise_features: bool | None = None
-    image_activation: Literal["linear", "relu"] | None = None
-    image_dropout: Share | None = None
-    embedding_dropout: Share | None = None
-    output_dropout: Share | None = None
-    gated_image: bool | None = None
-    attention_units: Count | None = None
-    attention_heads: Count | None = None
-    attention_dropout: Share | None = None
-
-    @property
-    def reads(self) -> FeatureKind:
-        """The kind of features that the decoder reads."""
-        return "grid" if self.kind == "attention" else "vector"
-
-    def chosen(self) -> dict[str, Any]:
-        """Returns the fields that the pipeline file sets, without the kind."""
-        return self.model_dump(exclude={"kind"}, exclude_none=True)
-
-
-class TrainSection(_Section):
-    """How the decoder is trained.
-
-    `features` names a features.pkl made elsewhere, in place of the stages build and extract.
-    `members` decoders are trained, from one seed after another, and write captions together: see
-    `captioner.decoders.ensemble`. The other fields are those of
-    `captioner.decoders.settings.TrainSettings`.
-    """
-
-    features: str | None = None
-    members: Annotated[int, Field(ge=1, le=16)] = 1
-    epochs: Count = 12
-    batch_size: Count = 128
-    learning_rate: Positive = 2e-3
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
-    clip_norm: Positive = 5.0
-    label_smoothing: Share = 0.1
-    ema: Share = 0.995
-    patience: Count = 5
-    reward_epochs: Annotated[int, Field(ge=0)] = 0
-    reward_learning_rate: Positive = 1e-4
-    reward_images: Count = 50
-    reward_samples: Annotated[int, Field(ge=2)] = 5
-    reward_bleu: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    seed: Seed = 0
-    precision: Precision = "auto"
-
-
-class EvaluateSection(_Section):
-    """How captions are decoded and scored.
-
-    Args:
-        split: the part of the data set to caption.
-        beam: beams kept; 1 is greedy search.
-        length_exponent: log-probabilities are divided by length to this power.
-        max_words: longest caption.
-        no_repeat_ngram: no n words in a row stand in a caption twice; 0 lets them.
-        no_stutter: whether a word may not stand directly behind itself.
-        no_dangling: whether no caption may end in "a", "with" and the like, see
-            `captioner.text.dangling`.
-        consensus: above 0, the captions that the beam found are ranked anew by their score plus
-            this times their agreement (CIDEr-D) with the captions of the nearest training images,
-            see `captioner.metrics.consensus`.
-        consensus_bleu: the same, times the n-grams that people can be expected to use as well.
-        neighbours: how many training images those are.
-        bootstrap: resamples behind the 95 % intervals.
-        seed: seed of the resampling.
-    """
-
-    split: SplitName = "test"
-    beam: Count = 3
-    length_exponent: Annotated[float, Field(ge=0)] = 0.8
-    max_words: Count = 24
-    no_repeat_ngram: Annotated[int, Field(ge=0)] = 0
-    no_stutter: bool = False
-    no_dangling: bool = False
-    consensus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    consensus_bleu: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    neighbours: Count = 60
-    bootstrap: Count = 1000
-    seed: Seed = 0
-
-    @property
-    def asks_neighbours(self) -> bool:
-        """Whether captions are ranked anew by what people said of similar images."""
-        return self.consensus > 0 or self.consensus_bleu > 0
-
-
-class Settings(_Section):
-    """All sections of a pipeline file.
-
-    Without `dataset`, a pipeline only trains an encoder; without `pretrain`, it takes one that
-    there is.
-    """
-
-    pretrain: PretrainSection | None = None
-    dataset: DatasetSection | None = None
-    backbone: BackboneSection = BackboneSection()
-    extract: ExtractSection = ExtractSection()
-    tokenize: TokenizeSection = TokenizeSection()
-    decoder: DecoderSection = DecoderSection()
-    train: TrainSection = TrainSection()
-    evaluate: EvaluateSection = EvaluateSection()
-
-    @property
-    def feature_kinds(self) -> tuple[FeatureKind, ...]:
-        """What is extracted; the vector always, since the nearest-neighbour baseline reads it."""
-        if self.extract.outputs is not None:
-            return self.extract.outputs
-        return ("vector",) if self.decoder.reads == "vector" else ("vector", "grid")
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """The stages of the pipeline, in order."""
-        made = () if self.pretrain is None else STAGE_NAMES[:1]
-        if self.dataset is None:
-            return made
-        first = 1 if self.train.features is None else 3  # nothing to encode
-        return (*made, *STAGE_NAMES[first:])
 
 
 class Pipeline:
@@ -337,11 +83,11 @@ class Pipeline:
             settings = Settings.model_validate(raw)
         except ValidationError as error:
             faults += describe_faults(error, Settings)
-        faults += [*_dataset_faults(raw), *_pretrain_faults(raw)]
+        faults += [*find_dataset_faults(raw), *find_pretrain_faults(raw)]
         if settings is not None:
-            faults += _feature_faults(settings)
+            faults += find_feature_faults(settings)
         if check_paths:
-            faults += _path_faults(raw)
+            faults += find_path_faults(raw)
         if faults or settings is None:
             raise ConfigError(_faults_text(path, faults))
         return cls(path.stem, settings, path, overrides)
@@ -407,22 +153,10 @@ def _parse_value(text: str) -> Any:
         return text  # words and paths need no quotes on a command line
 
 
-_PATH_KEYS = {
-    ("dataset", "path"): "name it with --set dataset.path=DIR; "
-    "`captioner data flickr8k --to DIR` fetches Flickr8k",
-    ("dataset", "images"): "the folder of images",
-    ("pretrain", "path"): "a folder with a folder of images for each class",
-    ("pretrain", "dev"): "a folder with a folder of images for each class",
-    ("pretrain", "weights"): "neither 'imagenet' nor 'random' nor a file",
-    ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
-    ("train", "features"): "a features.pkl",
-}
-
-
 def _expand_home(raw: dict[str, Any]) -> dict[str, Any]:
     """Returns `raw` with `~` in paths replaced: a shell does not do so behind `key=`."""
     expanded = {name: dict(v) if isinstance(v, dict) else v for name, v in raw.items()}
-    for section, key in _PATH_KEYS:
+    for section, key in PATH_KEYS:
         values = expanded.get(section)
         if isinstance(values, dict) and isinstance(values.get(key), str):
             values[key] = os.path.expanduser(values[key])
@@ -435,82 +169,6 @@ def _name_trained_encoder(raw: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(raw.get("pretrain"), dict) or not isinstance(backbone, dict):
         return raw
     return {**raw, "backbone": {"weights": PRETRAINED, **backbone}}
-
-
-def _pretrain_faults(raw: Mapping[str, Any]) -> list[str]:
-    pretrain, backbone = raw.get("pretrain"), raw.get("backbone")
-    weights = backbone.get("weights") if isinstance(backbone, dict) else None
-    if pretrain is None:
-        return _unused_weights_faults(weights, raw)
-    faults = []
-    if (
-        isinstance(pretrain, dict)
-        and pretrain.get("format") != "objects"
-        and "path" not in pretrain
-    ):
-        faults.append("[pretrain] path is missing: where the class folders lie")
-    if weights != PRETRAINED:
-        faults.append(
-            f"[backbone] weights = {weights!r}: with a section [pretrain] the encoder is the one "
-            "that it trains; the weights to begin with are [pretrain] weights"
-        )
-    return faults
-
-
-def _unused_weights_faults(weights: Any, raw: Mapping[str, Any]) -> list[str]:
-    if weights == PRETRAINED:
-        return [f"[backbone] weights = {PRETRAINED!r}: there is no section [pretrain] to make them"]
-    return [] if "dataset" in raw else ["[dataset] is missing"]
-
-
-def _dataset_faults(raw: Mapping[str, Any]) -> list[str]:
-    dataset = raw.get("dataset")
-    if not isinstance(dataset, dict):
-        return []
-    faults = []
-    form = dataset.get("format")
-    if form in get_args(DatasetFormat) and form != "scenes" and "path" not in dataset:
-        faults.append(f"[dataset] path is missing: where the {form} data set lies")
-    fractions = dataset.get("split_fractions")
-    if _are_numbers(fractions) and (min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6):
-        faults.append(f"[dataset] split_fractions = {fractions}: expected shares that add to 1")
-    return faults
-
-
-def _feature_faults(settings: Settings) -> list[str]:
-    """Finds decoders whose features are not there."""
-    faults = []
-    kind, reads = settings.decoder.kind, settings.decoder.reads
-    if reads not in settings.feature_kinds:
-        faults.append(
-            f"[extract] outputs = {list(settings.feature_kinds)}: decoder.kind '{kind}' reads the "
-            f"{reads}; add '{reads}', or leave outputs out"
-        )
-    if "vector" not in settings.feature_kinds:
-        faults.append(
-            f"[extract] outputs = {list(settings.feature_kinds)}: the nearest-neighbour baseline "
-            "reads the vector; add 'vector', or leave outputs out"
-        )
-    if settings.train.features is not None and reads == "grid":
-        faults.append(
-            f"[train] features = {settings.train.features!r}: a features.pkl holds vectors, and "
-            f"decoder.kind '{kind}' reads grids; set decoder.kind to 'inject' or 'merge'"
-        )
-    return faults
-
-
-def _are_numbers(value: Any) -> TypeGuard[list[float]]:
-    return isinstance(value, list) and all(isinstance(part, int | float) for part in value)
-
-
-def _path_faults(raw: Mapping[str, Any]) -> list[str]:
-    faults = []
-    for (section, key), meaning in _PATH_KEYS.items():
-        values = raw.get(section)
-        value = values.get(key) if isinstance(values, dict) else None
-        if isinstance(value, str) and value not in NAMED_WEIGHTS and not exists(value):
-            faults.append(f"[{section}] {key} = {value!r}: no such file or folder ({meaning})")
-    return faults
 
 
 def _faults_text(path: Path, faults: Sequence[str]) -> str:

@@ -125,10 +125,10 @@ def test_defaults_and_fields_are_those_of_what_they_configure(pipeline_file):
     """The best values known are written in one place more; this keeps the two alike."""
     from dataclasses import asdict
 
-    from captioner.config import DecoderSection
     from captioner.decoders.settings import TrainSettings
     from captioner.decoders.spec import DecoderSpec
     from captioner.decoding.settings import SearchSettings
+    from captioner.settings import DecoderSection
 
     settings = Pipeline.load(pipeline_file(SCENES)).settings
     assert settings.train.model_dump(exclude={"features", "members"}) == asdict(TrainSettings())

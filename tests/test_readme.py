@@ -10,7 +10,8 @@ import click
 import pytest
 
 from captioner.cli.app import COMMANDS, captioner
-from captioner.config import STAGE_NAMES, Pipeline, list_pipelines
+from captioner.config import Pipeline, list_pipelines
+from captioner.settings import STAGE_NAMES
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

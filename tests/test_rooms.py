@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "captioner"
 FLOORS = [
     {"errors", "files", "names", "processor", "progress"},
-    {"backbone_names", "checkpoint", "config", "config_faults", "history", "resizing"},
+    {"backbone_names", "checkpoint", "config", "config_faults", "history", "resizing"}
+    | {"settings", "settings_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images", "classifiers"},
     {"stages", "captioning", "doctor", "probing", "report", "serving"},
@@ -19,8 +20,11 @@ FLOORS = [
 ]
 # rooms of one floor that may know each other, because one is made of the other
 NEIGHBOURS = {
-    ("config", "backbone_names"),
     ("config", "config_faults"),
+    ("config", "settings"),
+    ("config", "settings_faults"),
+    ("settings", "backbone_names"),
+    ("settings_faults", "settings"),
     ("text", "datasets"),
     ("features", "images"),
     ("backbones", "images"),

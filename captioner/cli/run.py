@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from captioner.cli.options import artifacts_option, pipeline_argument, set_option
-from captioner.config import STAGE_NAMES, Pipeline
+from captioner.config import Pipeline
 from captioner.errors import CaptionerError, DatasetMissingError, UsageError
 from captioner.pipeline.plan import PlannedStage, Selection
 from captioner.pipeline.runner import RunResult
+from captioner.settings import STAGE_NAMES
 
 FINISHED_WITH_FAILURES = 3
 _stage_choice = click.Choice(STAGE_NAMES)

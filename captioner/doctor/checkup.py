@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from captioner.backbones.registry import find_spec
-from captioner.config import DatasetSection, Pipeline
+from captioner.config import Pipeline
 from captioner.datasets.records import CaptionDataset
 from captioner.doctor import machine
 from captioner.doctor.dataset import check_dataset
@@ -16,6 +16,7 @@ from captioner.doctor.finding import Finding, fine, note, problem
 from captioner.doctor.installation import check_installation
 from captioner.errors import CaptionerError, ConfigError, DatasetMissingError
 from captioner.features.pickles import read_features_pickle
+from captioner.settings import DatasetSection
 from captioner.stages.chain import open_dataset
 
 

@@ -11,11 +11,11 @@ from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec, DownloadedWeights
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import WeightsOrigin, load_weights, resolve_weights
-from captioner.config import PRETRAINED, BackboneSection
 from captioner.doctor import golden
 from captioner.doctor.finding import Finding, fine, note, problem
 from captioner.errors import CaptionerError
 from captioner.images import load_image
+from captioner.settings import PRETRAINED, BackboneSection
 
 if TYPE_CHECKING:
     import keras

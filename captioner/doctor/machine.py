@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from captioner.backbones.spec import BackboneSpec
-from captioner.config import Settings
 from captioner.doctor.finding import Finding, fine, note, problem
 from captioner.features.layout import StoreLayout, choose_dtypes
+from captioner.settings import Settings
 
 BASE_BYTES = 1_500_000_000  # TensorFlow, its compiled graphs, and a decoder with its batches
 

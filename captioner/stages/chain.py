@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from captioner.classifiers.class_folders import ClassFolders, read_class_folders
-from captioner.config import DatasetSection, Pipeline, PretrainSection, Settings
+from captioner.config import Pipeline
 from captioner.datasets.formats import read_dataset
 from captioner.datasets.records import CaptionDataset, count_reasons
 from captioner.datasets.scenes import SCENES_VERSION
@@ -23,6 +23,7 @@ from captioner.pipeline.lock import hold_lock
 from captioner.pipeline.plan import Selection
 from captioner.pipeline.runner import Runner, RunResult, Say
 from captioner.pipeline.stage import Stage
+from captioner.settings import DatasetSection, PretrainSection, Settings
 from captioner.stages import build, evaluate, extract, pretrain, tokenize, train
 from captioner.stages.pretrain import Pretraining
 from captioner.stages.sources import Sources

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from captioner.config import EvaluateSection
 from captioner.datasets.records import CaptionDataset, CaptionedImage
 from captioner.errors import DatasetError, FeatureError, ScoreError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
@@ -13,6 +12,7 @@ from captioner.report.background import describe_background
 from captioner.report.evaluation import CAPTIONS as CAPTIONS
 from captioner.report.evaluation import REPORT, ScoredImage, write_evaluation
 from captioner.report.evaluation import SCORES as SCORES
+from captioner.settings import EvaluateSection
 from captioner.stages import consensus, looks, tokenize, train
 from captioner.stages.sources import Sources
 

@@ -12,12 +12,12 @@ from captioner.backbones.spec import BackboneSpec
 from captioner.backbones.weights import WeightsOrigin, resolve_weights
 from captioner.classifiers.class_folders import ClassFolders, LabelledImage
 from captioner.classifiers.settings import Augmentation, ClassifierSettings
-from captioner.config import BackboneSection, PretrainSection
 from captioner.errors import DatasetError
 from captioner.files import replace_file, write_json, write_text
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.fingerprint import Collection
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
+from captioner.settings import BackboneSection, PretrainSection
 from captioner.stages.sources import digest_images, library_inputs
 
 if TYPE_CHECKING:

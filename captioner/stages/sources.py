@@ -19,12 +19,12 @@ from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import WeightsOrigin, resolve_weights
-from captioner.config import Settings
 from captioner.datasets.records import SPLITS, CaptionDataset
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.fingerprint import Collection, Inputs
 from captioner.pipeline.stage import StageRun
 from captioner.progress import track
+from captioner.settings import Settings
 
 ENCODER_WEIGHTS = "encoder.weights.h5"  # what stage `pretrain` leaves
 MANY_IMAGES = 5000  # from here on, reading them all is worth a progress bar

@@ -30,7 +30,7 @@ def test_pipeline_files_have_the_same_settings_and_defaults():
     """The best values known are written in one place more; this keeps the two alike."""
     from dataclasses import asdict
 
-    from captioner.config import PretrainSection
+    from captioner.settings import PretrainSection
 
     settings = asdict(ClassifierSettings())
     expected = {**settings.pop("augmentation"), **settings}

@@ -5,12 +5,13 @@ import pytest
 from PIL import Image
 
 from captioner.backbones.spec import DownloadedWeights
-from captioner.config import BackboneSection, Pipeline
+from captioner.config import Pipeline
 from captioner.datasets.records import CaptionDataset, CaptionedImage
 from captioner.doctor import encoder, golden, machine
 from captioner.doctor.dataset import check_dataset
 from captioner.doctor.installation import _explain_failure, _judge_tensorflow, check_packages
 from captioner.doctor.machine import available_memory, check_disk, check_memory, estimate_features
+from captioner.settings import BackboneSection
 
 SOUND = {"gpus": [], "total": 512.0, "backend": "tensorflow", "order": "channels_last"}
 

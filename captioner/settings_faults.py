@@ -1,0 +1,97 @@
+"""What is wrong with settings that are right one by one: sections that do not fit each other."""
+
+from collections.abc import Mapping
+from os.path import exists
+from typing import Any, TypeGuard, get_args
+
+from captioner.settings import NAMED_WEIGHTS, PRETRAINED, DatasetFormat, Settings
+
+PATH_KEYS = {
+    ("dataset", "path"): "name it with --set dataset.path=DIR; "
+    "`captioner data flickr8k --to DIR` fetches Flickr8k",
+    ("dataset", "images"): "the folder of images",
+    ("pretrain", "path"): "a folder with a folder of images for each class",
+    ("pretrain", "dev"): "a folder with a folder of images for each class",
+    ("pretrain", "weights"): "neither 'imagenet' nor 'random' nor a file",
+    ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
+    ("train", "features"): "a features.pkl",
+}
+
+
+def find_pretrain_faults(raw: Mapping[str, Any]) -> list[str]:
+    """Finds an encoder that nobody trains, or that is trained and not used."""
+    pretrain, backbone = raw.get("pretrain"), raw.get("backbone")
+    weights = backbone.get("weights") if isinstance(backbone, dict) else None
+    if pretrain is None:
+        return _unused_weights_faults(weights, raw)
+    faults = []
+    if (
+        isinstance(pretrain, dict)
+        and pretrain.get("format") != "objects"
+        and "path" not in pretrain
+    ):
+        faults.append("[pretrain] path is missing: where the class folders lie")
+    if weights != PRETRAINED:
+        faults.append(
+            f"[backbone] weights = {weights!r}: with a section [pretrain] the encoder is the one "
+            "that it trains; the weights to begin with are [pretrain] weights"
+        )
+    return faults
+
+
+def _unused_weights_faults(weights: Any, raw: Mapping[str, Any]) -> list[str]:
+    if weights == PRETRAINED:
+        return [f"[backbone] weights = {PRETRAINED!r}: there is no section [pretrain] to make them"]
+    return [] if "dataset" in raw else ["[dataset] is missing"]
+
+
+def find_dataset_faults(raw: Mapping[str, Any]) -> list[str]:
+    """Finds a data set without a place, and shares of it that do not add up."""
+    dataset = raw.get("dataset")
+    if not isinstance(dataset, dict):
+        return []
+    faults = []
+    form = dataset.get("format")
+    if form in get_args(DatasetFormat) and form != "scenes" and "path" not in dataset:
+        faults.append(f"[dataset] path is missing: where the {form} data set lies")
+    fractions = dataset.get("split_fractions")
+    if _are_numbers(fractions) and (min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6):
+        faults.append(f"[dataset] split_fractions = {fractions}: expected shares that add to 1")
+    return faults
+
+
+def find_feature_faults(settings: Settings) -> list[str]:
+    """Finds decoders whose features are not there."""
+    faults = []
+    kind, reads = settings.decoder.kind, settings.decoder.reads
+    if reads not in settings.feature_kinds:
+        faults.append(
+            f"[extract] outputs = {list(settings.feature_kinds)}: decoder.kind '{kind}' reads the "
+            f"{reads}; add '{reads}', or leave outputs out"
+        )
+    if "vector" not in settings.feature_kinds:
+        faults.append(
+            f"[extract] outputs = {list(settings.feature_kinds)}: the nearest-neighbour baseline "
+            "reads the vector; add 'vector', or leave outputs out"
+        )
+    if settings.train.features is not None and reads == "grid":
+        faults.append(
+            f"[train] features = {settings.train.features!r}: a features.pkl holds vectors, and "
+            f"decoder.kind '{kind}' reads grids; set decoder.kind to 'inject' or 'merge'"
+        )
+    return faults
+
+
+def _are_numbers(value: Any) -> TypeGuard[list[float]]:
+    return isinstance(value, list) and all(isinstance(part, int | float) for part in value)
+
+
+def find_path_faults(raw: Mapping[str, Any]) -> list[str]:
+    """Finds files and folders that are named and do not exist."""
+    faults = []
+    for (section, key), meaning in PATH_KEYS.items():
+        values = raw.get(section)
+        value = values.get(key) if isinstance(values, dict) else None
+        if isinstance(value, str) and value not in NAMED_WEIGHTS and not exists(value):
+            faults.append(f"[{section}] {key} = {value!r}: no such file or folder ({meaning})")
+    return faults
