@@ -9,6 +9,8 @@ attention must wait for, so whole captions attend at once in training.
 Dimension key: as in decoder.py; L places of the grid, A attention units, H heads of D = A / H.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 
@@ -32,6 +34,7 @@ class AttentionDecoder(Decoder):
     def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
         super().__init__(spec, precision, seed)
         self._grids = ImageGrids(spec)
+        self.weights.update(self._grids.weights)
         C, A, U = self._grids.num_channels, spec.attention_units, spec.units
         activation = spec.image_activation
         self._to_input = self._add_dense("image_input", spec.embedding_size, C, activation)
@@ -43,8 +46,8 @@ class AttentionDecoder(Decoder):
         self._to_gate = self._add_dense("gate", A, U, "sigmoid")
         self._to_output = self._add_dense("attended", U, A)
 
-    def fit(self, features_N: np.ndarray) -> None:
-        """Counts nothing."""
+    def fit(self, batches: Iterable[np.ndarray]) -> None:
+        self._grids.fit(batches)
 
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> dict[str, tf.Tensor]:
         places_NLC, mean_NC = self._grids(features_N, dropout)

@@ -5,6 +5,7 @@ Dimension key: N images, M captions, B partial captions (K of each image), T pos
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -53,11 +54,11 @@ class Decoder(ABC):
         self._build_words()
 
     @abstractmethod
-    def fit(self, features_N: np.ndarray) -> None:
+    def fit(self, batches: Iterable[np.ndarray]) -> None:
         """Takes from the training images what is counted and not learnt, before the first step.
 
         Args:
-            features_N: float32 (N, ...), images of the training split.
+            batches: float32 (N, ...) each, images of the training split; read as far as needed.
         """
 
     @abstractmethod

@@ -3,10 +3,15 @@
 Dimension key: N images, L places of the grid, C channels.
 """
 
+from collections.abc import Iterable
+
+import keras
+import numpy as np
 import tensorflow as tf
 
 from captioner.decoders.dropout import Dropout
 from captioner.decoders.spec import DecoderSpec
+from captioner.decoders.statistics import ImageStatistics
 from captioner.errors import DecoderError
 
 
@@ -15,6 +20,9 @@ class ImageGrids:
 
     Args:
         spec: of a kind that reads a grid of every image.
+
+    Attributes:
+        weights: the statistics of the training images, by name. No gradient reaches them.
 
     Raises:
         DecoderError: the spec says that a vector is read.
@@ -29,7 +37,22 @@ class ImageGrids:
             )
         height, width, self.num_channels = spec.feature_shape
         self.num_places = height * width
+        self.weights: dict[str, keras.Variable] = {}
         self._spec = spec
+        if spec.standardise_features:
+            self._of_places = ImageStatistics("place_statistics", self.num_channels)
+            self._of_means = ImageStatistics("image_statistics", self.num_channels)
+            self.weights = {**self._of_places.weights, **self._of_means.weights}
+
+    def fit(self, batches: Iterable[np.ndarray]) -> None:
+        """Takes mean and deviation from the training images, (N, H, W, C) each, if wanted."""
+        if self._spec.standardise_features:
+            for grids_NHWC in batches:
+                places_NLC, mean_NC = self._read(grids_NHWC)
+                self._of_places.add(np.asarray(places_NLC))
+                self._of_means.add(np.asarray(mean_NC))
+            self._of_places.finish()
+            self._of_means.finish()
 
     def __call__(self, grids_NHWC: tf.Tensor, dropout: Dropout) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns places, float32 (N, L, C), and their mean, float32 (N, C).
@@ -37,12 +60,18 @@ class ImageGrids:
         Dropout takes the same channels from all places of an image, as a place's neighbours
         would give away what is missing (Tompson et al. 2015, arXiv:1411.4280).
         """
-        places_NLC = tf.reshape(grids_NHWC, [-1, self.num_places, self.num_channels])
-        mean_NC = tf.reduce_mean(places_NLC, axis=1)
-        if self._spec.normalise_features:
-            places_NLC, mean_NC = self._normalise(places_NLC), self._normalise(mean_NC)
+        places_NLC, mean_NC = self._read(grids_NHWC)
+        if self._spec.standardise_features:
+            places_NLC, mean_NC = self._of_places(places_NLC), self._of_means(mean_NC)
         kept_NC = dropout(tf.ones_like(mean_NC), self._spec.image_dropout)
         return places_NLC * kept_NC[:, None], mean_NC * kept_NC
+
+    def _read(self, grids_NHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        places_NLC = tf.reshape(grids_NHWC, [-1, self.num_places, self.num_channels])
+        mean_NC = tf.reduce_mean(places_NLC, axis=1)
+        if not self._spec.normalise_features:
+            return places_NLC, mean_NC
+        return self._normalise(places_NLC), self._normalise(mean_NC)
 
     def _normalise(self, features: tf.Tensor) -> tf.Tensor:
         # To length sqrt(C): entries are about 1, which Glorot's initial weights are made for.

@@ -3,15 +3,16 @@
 Dimension key: N images, F features.
 """
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from captioner.decoders.dropout import Dropout
 from captioner.decoders.spec import DecoderSpec
+from captioner.decoders.statistics import ImageStatistics
 from captioner.errors import DecoderError
-
-SMALLEST_DEVIATION = 1e-2  # features that hardly vary are not blown up
 
 
 class ImageVectors:
@@ -32,26 +33,21 @@ class ImageVectors:
         self.weights: dict[str, keras.Variable] = {}
         self._spec = spec
         if spec.standardise_features:
-            self._mean = keras.Variable(tf.zeros([self.width]), name="mean")
-            self._deviation = keras.Variable(tf.ones([self.width]), name="deviation")
-            self.weights = {
-                "image_statistics/mean": self._mean,
-                "image_statistics/deviation": self._deviation,
-            }
+            self._statistics = ImageStatistics("image_statistics", self.width)
+            self.weights = self._statistics.weights
 
-    def fit(self, vectors_NF: np.ndarray) -> None:
-        """Takes mean and deviation from the training images, before the first step."""
+    def fit(self, batches: Iterable[np.ndarray]) -> None:
+        """Takes mean and deviation from the training images, (N, F) each, if they are wanted."""
         if self._spec.standardise_features:
-            normalised_NF = self._normalise(tf.constant(vectors_NF)).numpy()
-            self._mean.assign(normalised_NF.mean(axis=0))
-            self._deviation.assign(normalised_NF.std(axis=0) + SMALLEST_DEVIATION)
+            for vectors_NF in batches:
+                self._statistics.add(np.asarray(self._normalise(vectors_NF)))
+            self._statistics.finish()
 
     def __call__(self, vectors_NF: tf.Tensor, dropout: Dropout) -> tf.Tensor:
         """Returns what is projected, float32 (N, F)."""
         vectors_NF = self._normalise(vectors_NF)
         if self._spec.standardise_features:
-            mean_F, deviation_F = tf.stop_gradient(self._mean), tf.stop_gradient(self._deviation)
-            vectors_NF = (vectors_NF - mean_F) / deviation_F
+            vectors_NF = self._statistics(vectors_NF)
         return dropout(vectors_NF, self._spec.image_dropout)
 
     def _normalise(self, vectors_NF: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,8 @@ Tanti et al. 2018, arXiv:1703.09137, compare) and is added to every word that it
 Dimension key: as in decoder.py.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 
@@ -33,8 +35,8 @@ class InjectDecoder(Decoder):
             self._to_output = self._add_dense("image_output", spec.units, F, activation)
             self._to_gate = self._add_dense("gate", spec.units, spec.units, "sigmoid")
 
-    def fit(self, features_N: np.ndarray) -> None:
-        self._vectors.fit(features_N)
+    def fit(self, batches: Iterable[np.ndarray]) -> None:
+        self._vectors.fit(batches)
 
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> dict[str, tf.Tensor]:
         vectors_NF = self._vectors(features_N, dropout)

@@ -7,6 +7,8 @@ are dropped; by default neither is done, since both hurt (see DecoderSpec).
 Dimension key: as in decoder.py.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 
@@ -28,8 +30,8 @@ class MergeDecoder(Decoder):
         self._to_image = self._add_dense("image", U, self._vectors.width, spec.image_activation)
         self._mix = self._add_dense("mix", U, U, "relu")
 
-    def fit(self, features_N: np.ndarray) -> None:
-        self._vectors.fit(features_N)
+    def fit(self, batches: Iterable[np.ndarray]) -> None:
+        self._vectors.fit(batches)
 
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> tf.Tensor:
         return self._to_image(self._vectors(features_N, dropout))

@@ -29,7 +29,8 @@ class DecoderSpec:
         normalise_features: divide the image vector by its L2 norm, the largest single gain
             known for LSTM captioners on frozen features (Tanti et al. 2018, arXiv:1703.09137).
         standardise_features: then subtract the training images' mean and divide by their
-            deviation, entry by entry, so that what all images share does not drown what differs.
+            deviation, entry by entry (of a grid, channel by channel), so that what all images
+            share does not drown what differs.
         image_activation: what follows the image projection, "linear" or "relu".
         image_dropout: share of the image features dropped in training, 0 to below 1.
         embedding_dropout: the same for the words that the LSTM reads.
@@ -111,10 +112,6 @@ class DecoderSpec:
                 or any(size < 1 for size in self.feature_shape),
                 f"feature_shape={self.feature_shape} does not fit "
                 f"feature_kind={self.feature_kind!r}: a vector has 1 dimension, a grid 3",
-            ),
-            (
-                self.feature_kind == "grid" and self.standardise_features,
-                "standardise_features=True, and a grid is not standardised",
             ),
             (
                 self.image_activation not in ("linear", "relu"),

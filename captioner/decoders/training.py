@@ -6,7 +6,7 @@ with the best score are kept, and the second phase starts from the best of the f
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from captioner.history import HISTORY_FILE, write_history
 from captioner.text.tokens import TokenisedCaptions
 
 MAX_FITTED = 8192  # images that a decoder's statistics are taken from
+_FITTED_AT_ONCE = 64
 
 ScoreDev = Callable[[Decoder], float]
 
@@ -125,7 +126,7 @@ class _TrainingRun:
         self._score_dev = score_dev
         precision = find_precision(settings.precision)
         self._decoder = build_decoder(spec, precision=precision, seed=settings.seed)
-        self._decoder.fit(self._sample_images())
+        self._decoder.fit(self._sampled_images())
         self._judged = build_decoder(spec, seed=settings.seed)
         self._dev_loss = DevLoss(self._judged, self._features, captions, settings.batch_size)
         self._phase = self._make_phase("cross_entropy")
@@ -223,11 +224,12 @@ class _TrainingRun:
         doing = {"cross_entropy": "train", "self_critical": "train on rewards"}
         return f"{doing[phase]}, epoch {len(self._rows(phase)) + 1} of {num_epochs[phase]}"
 
-    def _sample_images(self) -> np.ndarray:
-        """Returns the features of up to MAX_FITTED training images, evenly spread."""
+    def _sampled_images(self) -> Iterator[np.ndarray]:
+        """Yields the features of up to MAX_FITTED training images, evenly spread, in batches."""
         image_ids = self._captions.image_ids_in("train")
-        step = max(1, -(-len(image_ids) // MAX_FITTED))
-        return self._features.read(image_ids[::step])
+        sampled = image_ids[:: max(1, -(-len(image_ids) // MAX_FITTED))]
+        for first in range(0, len(sampled), _FITTED_AT_ONCE):
+            yield self._features.read(sampled[first : first + _FITTED_AT_ONCE])
 
 
 def _describe_run(

@@ -72,7 +72,7 @@ def bench_training(num_images: int, rounds: int) -> None:
         reads = default_spec(kind, len(vocabulary)).feature_kind
         spec = default_spec(kind, len(vocabulary), feature_shape=features.shapes[reads])
         decoder = build_decoder(spec, precision=precision)
-        decoder.fit(features.read(reads, train_ids[:64]))
+        decoder.fit([features.read(reads, train_ids[:64])])
         phase = TeacherForcing(decoder, FeatureReader(features, spec), captions, TrainSettings())
         phase.train_epoch(0, "compile")
         ours = alternate({"": lambda phase=phase: phase.train_epoch(1, "train")}, rounds)[""]

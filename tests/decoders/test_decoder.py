@@ -6,6 +6,7 @@ from toys import WIDTH, small_spec
 
 from captioner.decoders.dropout import Dropout
 from captioner.decoders.registry import KINDS, build_decoder, default_spec
+from captioner.decoders.statistics import SMALLEST_DEVIATION
 from captioner.decoding.steps import repeat_rows
 
 V, N = 11, 3
@@ -159,21 +160,34 @@ def test_published_merge_equals_keras_layers():
     np.testing.assert_allclose(tf.nn.softmax(logits_PV).numpy(), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["inject", "merge"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_standardised_features_forget_scale_and_offset_of_the_training_images(kind):
     random = np.random.default_rng(2)
-    images_NF = random.normal(size=(50, WIDTH)).astype(np.float32)
-    moved_NF = images_NF * random.uniform(0.5, 2, WIDTH).astype(np.float32) + 3
+    spec = small_spec(kind, V, normalise_features=False, standardise_features=True)
+    images_N = random.normal(size=(50, *spec.feature_shape)).astype(np.float32)
+    moved_N = images_N * random.uniform(0.5, 2, spec.feature_shape[-1]).astype(np.float32) + 3
     outputs = []
-    for vectors_NF in (images_NF, moved_NF):
-        spec = default_spec(
-            kind, V, feature_shape=(WIDTH,), normalise_features=False, standardise_features=True
-        )
+    for features_N in (images_N, moved_N):
         decoder = build_decoder(spec, seed=1)
-        decoder.fit(vectors_NF)
-        outputs.append(predict(decoder, vectors_NF[:N]))
+        decoder.fit([features_N[:20], features_N[20:]])
+        outputs.append(predict(decoder, features_N[:N]))
     np.testing.assert_allclose(outputs[0], outputs[1], atol=0.05)
     assert "image_statistics/mean" in decoder.weights
+
+
+def test_places_and_mean_of_a_standardised_grid_have_statistics_of_their_own():
+    spec = small_spec("attention", V, normalise_features=False, standardise_features=True)
+    random = np.random.default_rng(3)
+    grids_NHWC = random.normal(2, 3, size=(400, *spec.feature_shape)).astype(np.float32)
+    decoder = build_decoder(spec)
+    decoder.fit(iter(np.split(grids_NHWC, 8)))
+    found = {name: weight.numpy() for name, weight in decoder.weights.items()}
+    means_NC = grids_NHWC.mean(axis=(1, 2))
+    for name, features in (("place", grids_NHWC), ("image", means_NC)):
+        rows = features.reshape(-1, features.shape[-1])
+        np.testing.assert_allclose(found[f"{name}_statistics/mean"], rows.mean(axis=0), rtol=1e-4)
+        deviation = rows.std(axis=0) + SMALLEST_DEVIATION
+        np.testing.assert_allclose(found[f"{name}_statistics/deviation"], deviation, rtol=1e-4)
 
 
 def test_statistics_are_taken_once_and_not_trained(tmp_path):

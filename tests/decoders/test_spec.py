@@ -65,11 +65,6 @@ def test_a_field_that_a_kind_does_not_read_is_refused(kind):
             default_spec(kind, 9, **{name: getattr(DecoderSpec, name)})
 
 
-def test_grids_are_not_standardised():
-    with pytest.raises(DecoderError, match="a grid is not standardised"):
-        default_spec("attention", 9, standardise_features=True)
-
-
 def test_kinds_that_read_grids_refuse_vectors():
     spec = default_spec("attention", 9, feature_kind="vector", feature_shape=(8,))
     with pytest.raises(DecoderError, match=r"reads a grid of every image.*feature_kind='vector'"):

@@ -54,7 +54,6 @@ def test_what_a_kind_does_not_read_is_no_part_of_its_fingerprint(inputs_of):
     [
         (["decoder.kind=merge", "decoder.gated_image=true"], "'merge' does not read gated_image"),
         (["decoder.kind=attention", "decoder.attention_heads=7"], "cannot be split into"),
-        (["decoder.kind=attention", "decoder.standardise_features=true"], "not standardised"),
     ],
 )
 def test_settings_that_do_not_fit_each_other_are_a_fault_of_the_pipeline(
