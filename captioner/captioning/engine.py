@@ -1,6 +1,6 @@
 """Encoder and decoder at work on batches of decoded images.
 
-Dimension key: B images of a batch, H and W sides of the encoder's input.
+Dimension key: B images of a batch, M images of some batches, H and W sides of the encoder's input.
 """
 
 import functools
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from captioner.text.vocabulary import Vocabulary
 
 
+# Images to search for at once. Beyond that a search gains little and holds more memory.
+_SEARCH_SIZE = 96
 # Of 1,000 photographs all had the caption of an exact search; with 2 tokens 7 had not.
 _LOOKAHEAD = 3
 
@@ -51,8 +53,9 @@ class CaptionEngine:
         self._vocabulary = vocabulary
         self._kind = decoder.spec.feature_kind
         self.batch_size: int = encoder.batch_size
+        self.batches_per_search: int = max(_SEARCH_SIZE // self.batch_size, 1)
         self._generator = CaptionGenerator(
-            decoder, vocabulary, settings, batch_size=self.batch_size
+            decoder, vocabulary, settings, batch_size=self.batch_size * self.batches_per_search
         )
 
     def encode(self, images_BHWC: np.ndarray) -> np.ndarray:
@@ -61,7 +64,7 @@ class CaptionEngine:
         return features[self._kind]
 
     def search(self, features: np.ndarray) -> list[Caption]:
-        """Returns the captions of B images, from their features (B, ...)."""
+        """Returns the captions of M images, from their features (M, ...)."""
         ids = [str(index) for index in range(len(features))]
         generated = self._generator.generate(_BatchFeatures(self._kind, features), ids)
         return [_join(generated[id_]) for id_ in ids]

@@ -153,7 +153,5 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def _is_other_file(path: str, known: str) -> bool:
-    try:
-        return not os.path.samefile(path, known)
-    except OSError:
-        return False
+    # Nearly always there is none, and asking that alone is the cheapest.
+    return os.path.exists(path) and not os.path.samefile(path, known)

@@ -2,11 +2,13 @@
 
     listing -> decoding threads -> encoder thread -> search thread -> whoever asks
 
-A few batches at most are on their way, whatever the number of images.
+A search is cheaper the more images it has at once, an encoder is not, so several encoded batches
+are searched together. A few batches at most are on their way, whatever the number of images.
 
-Dimension key: B images of a batch, H and W sides of the encoder's input.
+Dimension key: B images of a batch, M images of some batches, H and W sides of the encoder's input.
 """
 
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,13 +29,17 @@ class Engine(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Images per call; a smaller last batch is as good."""
+        """Images per call of `encode`; a smaller last batch is as good."""
 
-    def encode(self, images_BHWC: np.ndarray) -> Any:
-        """Maps uint8 (B, H, W, 3) to whatever `search` takes."""
+    @property
+    def batches_per_search(self) -> int:
+        """How many such batches `search` should get at once; fewer at the end are as good."""
 
-    def search(self, features: Any) -> Sequence[Caption]:
-        """Returns the caption of each of the B images."""
+    def encode(self, images_BHWC: np.ndarray) -> np.ndarray:
+        """Maps uint8 (B, H, W, 3) to features (B, ...)."""
+
+    def search(self, features: np.ndarray) -> Sequence[Caption]:
+        """Returns the captions of M images, from their features (M, ...)."""
 
 
 class Readable(Protocol):
@@ -69,6 +75,9 @@ class Batch(Generic[Source]):
         return [i for i, made in enumerate(self.made) if not isinstance(made, str)]
 
 
+Encoded = tuple[Batch[Source], np.ndarray | None]  # no features where all images are bad
+
+
 def caption_stream(
     sources: Iterable[Source], engine: Engine, load: LoadImage, *, workers: int
 ) -> Generator[list[tuple[Source, Caption | str]], None, None]:
@@ -84,7 +93,7 @@ def caption_stream(
         (source, caption or reason) for consecutive sources, in order.
     """
     decoded = _decode(sources, engine.batch_size, load, workers)
-    encoded = overlap(_encode(decoded, engine))
+    encoded = overlap(_gather(_encode(decoded, engine), engine.batches_per_search))
     searched = overlap(_search(encoded, engine))
     with closing(searched):
         for batch in searched:
@@ -122,9 +131,7 @@ def _load_or_say_why(path: Path, load: LoadImage) -> np.ndarray | str:
         return "is too large for this machine's memory"
 
 
-def _encode(
-    batches: Iterator[Batch[Source]], engine: Engine
-) -> Iterator[tuple[Batch[Source], Any]]:
+def _encode(batches: Iterator[Batch[Source]], engine: Engine) -> Iterator[Encoded[Source]]:
     for batch in batches:
         good = batch.good()
         if not good:
@@ -136,11 +143,18 @@ def _encode(
         yield batch, engine.encode(images_BHWC)
 
 
-def _search(
-    encoded: Iterator[tuple[Batch[Source], Any]], engine: Engine
-) -> Iterator[Batch[Source]]:
-    for batch, features in encoded:
-        if features is not None:
-            for i, caption in zip(batch.good(), engine.search(features), strict=True):
-                batch.made[i] = caption
-        yield batch
+def _gather(
+    encoded: Iterator[Encoded[Source]], num_batches: int
+) -> Iterator[list[Encoded[Source]]]:
+    while gathered := list(itertools.islice(encoded, num_batches)):
+        yield gathered
+
+
+def _search(gathered: Iterator[list[Encoded[Source]]], engine: Engine) -> Iterator[Batch[Source]]:
+    for encoded in gathered:
+        features = [own for _, own in encoded if own is not None]
+        captions = iter(engine.search(np.concatenate(features)) if features else ())
+        for batch, _ in encoded:
+            for i in batch.good():
+                batch.made[i] = next(captions)
+            yield batch

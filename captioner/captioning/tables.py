@@ -32,7 +32,7 @@ COLUMNS = (
     "alternatives",
     EXACT_PATH,
 )
-_DIGITS = 6  # of probabilities; more would only differ between machines
+_DIGITS = 4  # of probabilities; more depend on the machine, and on which images came together
 
 
 class TableError(CaptionerError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FINISHED_WITH_FAILURES = 3
 TABLES = ("jsonl", "csv", "html")
-_BATCH_SIZE = 32
+_BATCH_SIZE = 16
 _file = click.Path(dir_okay=False, path_type=Path)
 
 

@@ -19,9 +19,13 @@ class Dropout:
         self._seed = seed
         self._calls = 0
 
+    def drops(self, rate: float) -> bool:
+        """Tells whether anything is dropped at that rate."""
+        return self._seed is not None and rate > 0.0
+
     def __call__(self, tensor: tf.Tensor, rate: float) -> tf.Tensor:
         """Zeroes a share `rate` of the entries and scales the rest by 1 / (1 - rate)."""
-        if self._seed is None or rate == 0.0:
+        if not self.drops(rate):
             return tensor
         self._calls += 1
         seed = tf.random.experimental.stateless_fold_in(self._seed, self._calls)

@@ -1,4 +1,4 @@
-"""Which number format the matrix products of a training run use."""
+"""Which number format the matrix products of a decoder use."""
 
 import tensorflow as tf
 

@@ -20,6 +20,7 @@ from captioner.decoding.settings import SearchSettings, SpecialTokens
 from captioner.decoding.steps import (
     Step,
     Tree,
+    count_rows,
     gather_rows,
     normalise_length,
     repeat_rows,
@@ -73,16 +74,16 @@ def search_beams(
         return position + 1, search, found
 
     search = _begin(start, settings, tokens)
-    found = _nothing_found(search.images_A.shape[0], settings, tokens)
+    found = _nothing_found(tf.shape(search.images_A)[0], settings, tokens)
     loop = (tf.constant(0), search, found)
-    invariants = (tf.TensorShape([]), _any_number(search), _shapes(found))
+    invariants = (tf.TensorShape([]), _any_number(search), _any_number(found))
     return tf.while_loop(is_searching, add_word, loop, shape_invariants=invariants)[2]
 
 
 def _begin(start: tuple[Tree, Tree], settings: SearchSettings, tokens: SpecialTokens) -> _Search:
     """One beam of a group is the empty caption; the others do not exist, or all would be alike."""
     context, state = start
-    num_images = tf.nest.flatten(state)[0].shape[0]
+    num_images = count_rows(state)
     beams = [num_images, settings.num_beams]
     is_first_K = tf.range(settings.num_beams) % settings.group_size == 0
     log_probs_K = tf.where(is_first_K, 0.0, float("-inf"))
@@ -97,7 +98,9 @@ def _begin(start: tuple[Tree, Tree], settings: SearchSettings, tokens: SpecialTo
     )
 
 
-def _nothing_found(num_images: int, settings: SearchSettings, tokens: SpecialTokens) -> Columns:
+def _nothing_found(
+    num_images: tf.Tensor, settings: SearchSettings, tokens: SpecialTokens
+) -> Columns:
     places = [num_images, settings.num_captions]
     nothing_NQ = tf.fill(places, float("-inf"))
     return (
@@ -195,7 +198,3 @@ def _let_go(
 def _any_number(tree: Tree) -> Tree:
     """The shapes of tensors whose first dimension may shrink."""
     return tf.nest.map_structure(lambda x: tf.TensorShape([None, *x.shape[1:]]), tree)
-
-
-def _shapes(tree: Tree) -> Tree:
-    return tf.nest.map_structure(lambda x: x.shape, tree)

@@ -37,10 +37,6 @@ class DecodedCaptions:
         """Returns the word ids of one caption as plain integers."""
         return [int(token) for token in self.ids[image, caption, : self.lengths[image, caption]]]
 
-    def first(self, num_images: int) -> "DecodedCaptions":
-        """Returns the first `num_images` images; the others were padding."""
-        return DecodedCaptions(*(array[:num_images] for array in self._arrays()))
-
     def _arrays(self) -> tuple[np.ndarray, ...]:
         return self.ids, self.lengths, self.log_probs, self.scores, self.finished
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.decoding.settings import SpecialTokens
-from captioner.decoding.steps import Step, Tree, repeat_rows
+from captioner.decoding.steps import Step, Tree, count_rows, repeat_rows
 
 
 def draw_captions(
@@ -37,7 +37,7 @@ def draw_captions(
         padding; an image's captions side by side.
     """
     context, state = start[0], repeat_rows(start[1], num_captions)
-    num_rows = tf.shape(tf.nest.flatten(state)[0])[0]
+    num_rows = count_rows(state)
     never = [tokens.padding, tokens.start, *([] if tokens.unknown is None else [tokens.unknown])]
 
     def is_growing(position: tf.Tensor, *loop: Tree) -> tf.Tensor:

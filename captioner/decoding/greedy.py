@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from captioner.decoding.rules import rule_out_words
 from captioner.decoding.settings import SearchSettings, SpecialTokens
-from captioner.decoding.steps import Step, Tree, normalise_length, repeat_rows
+from captioner.decoding.steps import Step, Tree, count_rows, normalise_length, repeat_rows
 
 ChooseWord = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (log_probs_BV, position) -> tokens_B
 
@@ -67,7 +67,7 @@ def _grow(
     choose_word: ChooseWord,
 ) -> tuple[tf.Tensor, ...]:
     context, state = start[0], repeat_rows(start[1], settings.width)
-    num_rows = tf.nest.flatten(state)[0].shape[0]
+    num_rows = count_rows(state)
 
     def is_growing(position: tf.Tensor, *loop: Tree) -> tf.Tensor:
         finished_B = loop[-1]

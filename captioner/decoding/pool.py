@@ -24,7 +24,7 @@ class Pool(NamedTuple):
     scores_AGP: tf.Tensor
 
 
-def empty_pool(num_images: int, settings: SearchSettings, tokens: SpecialTokens) -> Pool:
+def empty_pool(num_images: tf.Tensor, settings: SearchSettings, tokens: SpecialTokens) -> Pool:
     """Returns pools without captions."""
     places = [num_images, settings.num_groups, settings.group_size]
     nothing_AGP = tf.fill(places, float("-inf"))

@@ -15,6 +15,10 @@ from captioner.decoding.settings import SearchSettings, SpecialTokens
 from captioner.decoding.steps import Start, Step
 from captioner.errors import DecoderError
 
+# Products of very few rows go through other kernels than those of many and round differently, so
+# a caption would depend on how many images came with it.
+_FEWEST_IMAGES = 8
+
 _METHODS: dict[str, Callable[..., tuple[tf.Tensor, ...]]] = {
     "beam": search_beams,
     "greedy": decode_greedily,
@@ -25,15 +29,15 @@ _METHODS: dict[str, Callable[..., tuple[tf.Tensor, ...]]] = {
 class CaptionSearch:
     """Finds captions for batches of images with one compiled graph.
 
-    The last, smaller batch is filled up by repeating its last image, so that nothing is
-    compiled twice and a caption does not depend on how many images came with it.
+    The graph takes any number of images, so that nothing is compiled twice and few images cost
+    little; a handful is filled up by repeating the last one (see `_FEWEST_IMAGES`).
 
     Args:
         start: encodes images: features (N, ...) -> (context, state).
         step: maps (tokens_B, state, context) to (log-probabilities_BV, state).
         settings: how to search.
         tokens: the ids that are no words.
-        batch_size: images searched for at a time, 1 or more.
+        batch_size: most images searched for at a time, 1 or more.
 
     Example:
         search = CaptionSearch(decoder.start, decoder.step, SearchSettings(num_beams=3))
@@ -79,17 +83,18 @@ class CaptionSearch:
 
     def _search_batch(self, features: Sequence[np.ndarray]) -> DecodedCaptions:
         num_images = len(features[0])
-        padded = [_pad_images(array, self.batch_size) for array in features]
-        columns = self._search(*map(tf.convert_to_tensor, padded))
-        captions = DecodedCaptions(*(column.numpy() for column in columns)).first(num_images)
+        any_number = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in features]
+        graph = self._search.get_concrete_function(*any_number)  # the same one each time
+        columns = graph(*(tf.convert_to_tensor(_fill_up(array)) for array in features))
+        captions = DecodedCaptions(*(column.numpy()[:num_images] for column in columns))
         _check_captions(captions)
         return captions
 
 
-def _pad_images(features: np.ndarray, batch_size: int) -> np.ndarray:
-    missing = batch_size - len(features)
-    if len(features) == 0:
-        return np.zeros((batch_size, *features.shape[1:]), features.dtype)
+def _fill_up(features: np.ndarray) -> np.ndarray:
+    missing = _FEWEST_IMAGES - len(features)
+    if missing <= 0 or len(features) == 0:
+        return features
     return np.concatenate([features, np.repeat(features[-1:], missing, axis=0)])
 
 

@@ -33,6 +33,11 @@ class Step(Protocol):
         """
 
 
+def count_rows(tree: Tree) -> tf.Tensor:
+    """Returns the first dimension that all tensors share, int32."""
+    return tf.shape(tf.nest.flatten(tree)[0])[0]
+
+
 def repeat_rows(tree: Tree, times: int) -> Tree:
     """Gives each image `times` rows, side by side: (N, ...) -> (N * times, ...)."""
     return tf.nest.map_structure(lambda tensor: tf.repeat(tensor, times, axis=0), tree)

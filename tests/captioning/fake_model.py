@@ -19,6 +19,7 @@ class ColourEngine:
 
     def __init__(self, batch_size: int = 4, n_best: int = 1) -> None:
         self.batch_size = batch_size
+        self.batches_per_search = 2
         self.n_best = n_best
         self.num_images = 0
         self.num_calls = 0

@@ -36,7 +36,7 @@ def table_decoder(table, num_tokens=7, max_length=8):
         keys[row, : len(prefix)] = prefix
 
     def start(images_NF):
-        num_images = images_NF.shape[0]
+        num_images = tf.shape(images_NF)[0]
         empty = (tf.zeros([num_images, max_length], tf.int32), tf.zeros([num_images], tf.int32))
         return {"image": images_NF}, empty
 
