@@ -9,6 +9,7 @@ import tensorflow as tf
 from captioner.backbones.encoder import build_network
 from captioner.backbones.preprocessing import preprocess
 from captioner.backbones.spec import BackboneSpec, Preprocessing
+from captioner.backbones.trained import read_note
 from captioner.backbones.weights import WeightsOrigin, load_weights
 from captioner.classifiers.settings import TrainPrecision
 from captioner.errors import UsageError
@@ -48,6 +49,7 @@ def start_classifier(
     origin: WeightsOrigin,
     *,
     seed: int,
+    class_names: tuple[str, ...] = (),
     precision: ComputePrecision = "float32",
     freeze_below: str | None = None,
     freeze_norms: bool = False,
@@ -56,8 +58,12 @@ def start_classifier(
 
     Args:
         spec: for the number of classes and the input size that are wanted.
-        origin: of the first weights; the classifier on top begins at zero.
+        origin: of the first weights. The classifier on top begins at zero, unless these weights
+            were trained here for the very same classes: then it goes on from where it was, which
+            lets a training of the classifier alone come first, so that the layers below are not
+            moved by what it does not know yet (Kumar et al. 2022, arXiv:2202.10054).
         seed: of the random ones.
+        class_names: of the classifier's outputs.
         precision: of the arithmetic.
         freeze_below: name of the first layer that learns, or how it begins; None: all learn.
         freeze_norms: whether batch normalisation keeps its scales and statistics everywhere.
@@ -68,15 +74,22 @@ def start_classifier(
     """
     model = build_network(spec, precision)
     load_weights(model, spec, WeightsOrigin("random", None, None, seed, spec.preprocessing))
+    knows_classes = _knows_classes(origin, class_names)
     if origin.source != "random":
-        load_weights(model, spec, origin, without_classifier=True)
-    _reset_classifier(model)
+        load_weights(model, spec, origin, without_classifier=not knows_classes)
+    if not knows_classes:
+        _reset_classifier(model)
     if freeze_norms:
         for layer in model.layers:
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     if freeze_below is not None:
         _freeze(model, freeze_below)
     return Classifier(spec, model, origin.preprocessing)
+
+
+def _knows_classes(origin: WeightsOrigin, class_names: tuple[str, ...]) -> bool:
+    note = read_note(origin.path) if origin.source == "file" and origin.path else None
+    return note is not None and bool(class_names) and note.class_names == class_names
 
 
 def _reset_classifier(model: keras.Model) -> None:

@@ -86,7 +86,8 @@ def train_classifier(
 
     Args:
         spec: the network, for the number of classes and the input size that are wanted.
-        origin: of its first weights; the classifier on top always begins at zero.
+        origin: of its first weights; see `start_classifier` for what the classifier on top
+            begins with.
         splits: the images.
         settings: how to train.
         folder: an existing folder of this run's own.
@@ -128,6 +129,7 @@ class _TrainingRun:
             spec,
             origin,
             seed=settings.seed,
+            class_names=splits.class_names,
             precision=choose_precision(spec, settings.precision),
             freeze_below=settings.freeze_below,
             freeze_norms=settings.freeze_norms,

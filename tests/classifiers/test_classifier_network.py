@@ -43,6 +43,22 @@ def test_a_trained_encoder_begins_with_its_weights_and_a_new_classifier(tmp_path
             np.testing.assert_array_equal(array, expected[name])
 
 
+@pytest.mark.parametrize(
+    ("class_names", "is_kept"), [(("cat", "dog", "owl"), True), (("dog", "cat", "owl"), False)]
+)
+def test_a_classifier_of_the_very_same_classes_goes_on(tmp_path, class_names, is_kept):
+    earlier = start()
+    for weight in earlier.model.get_layer("predictions").weights:
+        weight.assign(tf.ones_like(weight))
+    path = tmp_path / "encoder.weights.h5"
+    note = TrainedNote("lenet_relu3", 3, (28, 28), "grey", ("cat", "dog", "owl"))
+    save_trained(earlier.model, path, note)
+    origin = resolve_weights(earlier.spec, str(path))
+    later = start(origin=origin, class_names=class_names)
+    for weight in later.model.get_layer("predictions").weights:
+        np.testing.assert_array_equal(weight.numpy(), float(is_kept))
+
+
 def test_layers_below_are_frozen():
     classifier = start(freeze_below="fc1")
     names = {weight.path.partition("/")[0] for weight in classifier.model.trainable_weights}
