@@ -155,6 +155,7 @@ class DecoderSection(_Section):
     image_dropout: Share | None = None
     embedding_dropout: Share | None = None
     output_dropout: Share | None = None
+    variational_dropout: bool | None = None
     gated_image: bool | None = None
     attention_units: Count | None = None
     attention_heads: Count | None = None
@@ -187,6 +188,8 @@ class TrainSection(_Section):
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     clip_norm: Positive = 5.0
     label_smoothing: Share = 0.1
+    scheduled_sampling: Share = 0.0
+    attention_penalty: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     ema: Share = 0.995
     patience: Count = 5
     reward_epochs: Annotated[int, Field(ge=0)] = 0

@@ -65,13 +65,14 @@ class AttentionDecoder(Decoder):
 
     def read_captions(
         self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout
-    ) -> tf.Tensor:
-        return self._attend(self._read(context, tokens_MT, dropout), context, dropout)[0]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        words_MTE = self._read_caption_words(tokens_MT, dropout)
+        inputs_MTE = words_MTE + context["input"][:, None]
+        output_MTU = self._run_lstm(inputs_MTE, self._first_memory(context))
+        return self._attend(output_MTU, context, dropout)
 
     def look(self, features_N: tf.Tensor, tokens_NT: tf.Tensor) -> tf.Tensor:
-        context = self.encode(features_N, NO_DROPOUT)
-        output_NTU = self._read(context, tokens_NT, NO_DROPOUT)
-        return self._attend(output_NTU, context, NO_DROPOUT)[1]
+        return self.read_captions(self.encode(features_N, NO_DROPOUT), tokens_NT, NO_DROPOUT)[1]
 
     def read_word(
         self, context: dict[str, tf.Tensor], tokens_NK: tf.Tensor, state: Tree
@@ -81,14 +82,6 @@ class AttentionDecoder(Decoder):
         output_NKU, weights_NKL = self._attend(output_NKU, context, NO_DROPOUT)
         weights_BL = tf.reshape(weights_NKL, [-1, self._grids.num_places])
         return output_NKU, (*memory, weights_BL)
-
-    def _read(
-        self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout
-    ) -> tf.Tensor:
-        """Returns the LSTM's output at each word of whole captions, (M, T, U)."""
-        words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
-        inputs_MTE = words_MTE + context["input"][:, None]
-        return self._run_lstm(inputs_MTE, self._first_memory(context))
 
     def _first_memory(self, context: dict[str, tf.Tensor]) -> LstmState:
         h_BU, c_BU = tf.split(context["state"], 2, axis=-1)

@@ -1,12 +1,12 @@
 """What every decoder can do: read an image, read words, say what comes next.
 
 Dimension key: N images, M captions, B partial captions (K of each image), T positions, P real
-(unpadded) positions, V tokens, E embedding, U LSTM units.
+(unpadded) positions, L places of a grid, V tokens, E embedding, U LSTM units.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -20,6 +20,19 @@ from captioner.errors import DecoderError
 # Any nesting of tensors whose first dimension is that of images or partial captions.
 Tree = Any
 LstmState = tuple[tf.Tensor, tf.Tensor]  # (h_BU, c_BU)
+
+
+class Prediction(NamedTuple):
+    """What a decoder makes of whole captions.
+
+    Args:
+        logits_PV: float32 (P, V), of the token after each word.
+        looks_MTL: float32 (M, T, L), where each word looked; None where the decoder does not
+            attend.
+    """
+
+    logits_PV: tf.Tensor
+    looks_MTL: tf.Tensor | None
 
 
 class Decoder(ABC):
@@ -70,8 +83,15 @@ class Decoder(ABC):
         """Returns the state before the first word."""
 
     @abstractmethod
-    def read_captions(self, context: Tree, tokens_MT: tf.Tensor, dropout: Dropout) -> tf.Tensor:
-        """Reads whole captions, whose images' context has first dimension M; gives (M, T, U)."""
+    def read_captions(
+        self, context: Tree, tokens_MT: tf.Tensor, dropout: Dropout
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Reads whole captions, whose images' context has first dimension M.
+
+        Returns:
+            The output at each word, (M, T, U), and where it looked, float32 (M, T, L), each row
+            summing to 1; None for a kind that does not attend.
+        """
 
     @abstractmethod
     def read_word(self, context: Tree, tokens_NK: tf.Tensor, state: Tree) -> tuple[tf.Tensor, Tree]:
@@ -106,7 +126,7 @@ class Decoder(ABC):
         tokens_NK = tf.reshape(tokens_B, [num_images, -1])
         output_NKU, state = self.read_word(context, tokens_NK, state)
         output_BU = tf.reshape(output_NKU, [-1, self.spec.units])
-        return tf.nn.log_softmax(self._project(output_BU, NO_DROPOUT)), state
+        return tf.nn.log_softmax(self._project(output_BU)), state
 
     def predict_words(
         self,
@@ -116,6 +136,17 @@ class Decoder(ABC):
         positions_P: tf.Tensor,
         dropout: Dropout = NO_DROPOUT,
     ) -> tf.Tensor:
+        """Predicts the token after each word of whole captions: the logits of `predict`."""
+        return self.predict(features_N, tokens_MT, image_index_M, positions_P, dropout).logits_PV
+
+    def predict(
+        self,
+        features_N: tf.Tensor,
+        tokens_MT: tf.Tensor,
+        image_index_M: tf.Tensor,
+        positions_P: tf.Tensor,
+        dropout: Dropout = NO_DROPOUT,
+    ) -> Prediction:
         """Reads whole captions at once and predicts the token after each of their words.
 
         Args:
@@ -127,14 +158,19 @@ class Decoder(ABC):
             dropout: of this training step.
 
         Returns:
-            Logits, float32 (P, V).
+            The logits, and where each word looked.
         """
         context_N = self.encode(features_N, dropout)
         context_M = tf.nest.map_structure(lambda x: tf.gather(x, image_index_M), context_N)
-        output_MTU = self.read_captions(context_M, tokens_MT, dropout)
+        output_MTU, looks_MTL = self.read_captions(context_M, tokens_MT, dropout)
+        rate = self.spec.output_dropout
+        if self.spec.variational_dropout:
+            output_MTU = dropout(output_MTU, rate, alike_along=1)
         # (M, T, U) -> (P, U)
         output_PU = tf.gather(tf.reshape(output_MTU, [-1, output_MTU.shape[-1]]), positions_P)
-        return self._project(output_PU, dropout)
+        if not self.spec.variational_dropout:
+            output_PU = dropout(output_PU, rate)
+        return Prediction(self._project(output_PU), looks_MTL)
 
     def look(self, features_N: tf.Tensor, tokens_NT: tf.Tensor) -> tf.Tensor:
         """Says how much each word of whole captions draws from each place of its image.
@@ -162,6 +198,10 @@ class Decoder(ABC):
         arXiv:1706.03762, section 3.4). Unscaled words cost several epochs of learning.
         """
         return self._embedding(tokens) * self.spec.embedding_size**0.5
+
+    def _read_caption_words(self, tokens_MT: tf.Tensor, dropout: Dropout) -> tf.Tensor:
+        words_MTE, rate = self._read_words(tokens_MT), self.spec.embedding_dropout
+        return dropout(words_MTE, rate, alike_along=1 if self.spec.variational_dropout else None)
 
     def _run_lstm(self, inputs_MTE: tf.Tensor, state: LstmState | None) -> tf.Tensor:
         return self._lstm(inputs_MTE, initial_state=state)
@@ -197,8 +237,8 @@ class Decoder(ABC):
             dtype=self._policy,
         )
 
-    def _project(self, output_PU: tf.Tensor, dropout: Dropout) -> tf.Tensor:
-        words_P = self._to_words(dropout(output_PU, self.spec.output_dropout))
+    def _project(self, output_PU: tf.Tensor) -> tf.Tensor:
+        words_P = self._to_words(output_PU)
         if not self.spec.tied_embeddings:
             return tf.cast(words_P, tf.float32)
         embeddings_VE = tf.cast(self._embedding.embeddings, words_P.dtype)

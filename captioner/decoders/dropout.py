@@ -23,13 +23,24 @@ class Dropout:
         """Tells whether anything is dropped at that rate."""
         return self._seed is not None and rate > 0.0
 
-    def __call__(self, tensor: tf.Tensor, rate: float) -> tf.Tensor:
-        """Zeroes a share `rate` of the entries and scales the rest by 1 / (1 - rate)."""
+    def __call__(
+        self, tensor: tf.Tensor, rate: float, *, alike_along: int | None = None
+    ) -> tf.Tensor:
+        """Zeroes a share `rate` of the entries and scales the rest by 1 / (1 - rate).
+
+        Args:
+            tensor: of any shape.
+            rate: 0 to below 1.
+            alike_along: an axis along which the same entries are dropped everywhere.
+        """
         if not self.drops(rate):
             return tensor
         self._calls += 1
         seed = tf.random.experimental.stateless_fold_in(self._seed, self._calls)
-        uniform = tf.random.stateless_uniform(tf.shape(tensor), seed)
+        shape = tf.unstack(tf.shape(tensor))
+        if alike_along is not None:
+            shape[alike_along] = 1
+        uniform = tf.random.stateless_uniform(shape, seed)
         scale = tf.cast(1.0 / (1.0 - rate), tensor.dtype)
         return tf.where(uniform >= rate, tensor * scale, tf.zeros_like(tensor))
 

@@ -51,11 +51,11 @@ class InjectDecoder(Decoder):
 
     def read_captions(
         self, context: dict[str, tf.Tensor], tokens_MT: tf.Tensor, dropout: Dropout
-    ) -> tf.Tensor:
-        words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
+    ) -> tuple[tf.Tensor, None]:
+        words_MTE = self._read_caption_words(tokens_MT, dropout)
         inputs_MTE = words_MTE + context["input"][:, None]
         output_MTU = self._run_lstm(inputs_MTE, self.first_state(context))
-        return self._add_image(output_MTU, context)
+        return self._add_image(output_MTU, context), None
 
     def read_word(
         self, context: dict[str, tf.Tensor], tokens_NK: tf.Tensor, state: LstmState

@@ -41,9 +41,9 @@ class MergeDecoder(Decoder):
 
     def read_captions(
         self, context: tf.Tensor, tokens_MT: tf.Tensor, dropout: Dropout
-    ) -> tf.Tensor:
-        words_MTE = dropout(self._read_words(tokens_MT), self.spec.embedding_dropout)
-        return self._mix(self._run_lstm(words_MTE, None) + context[:, None])
+    ) -> tuple[tf.Tensor, None]:
+        words_MTE = self._read_caption_words(tokens_MT, dropout)
+        return self._mix(self._run_lstm(words_MTE, None) + context[:, None]), None
 
     def read_word(
         self, context: tf.Tensor, tokens_NK: tf.Tensor, state: LstmState

@@ -23,6 +23,13 @@ class TrainSettings:
         clip_norm: gradients longer than this are scaled down to it, above 0.
         label_smoothing: probability spread over all tokens (Szegedy et al. 2016,
             arXiv:1512.00567), 0 to below 1.
+        scheduled_sampling: share of the words read that the decoder has drawn itself, rising from
+            zero to this over all epochs, see `captioner.decoders.scheduled_sampling`; 0 to below
+            1.
+        attention_penalty: weight of the squared distance from 1 of the attention that a place
+            gets over a whole caption, so that a caption looks everywhere ("doubly stochastic",
+            Xu et al. 2015, arXiv:1502.03044, section 4.2.1); 0 or more, and 0 for decoders that
+            do not attend.
         ema: decay of the running mean of the weights, whose captions are scored and which is
             saved (Polyak averaging); 0 switches it off; below 1.
         patience: epochs without a better dev score before training stops, 1 or more.
@@ -47,6 +54,8 @@ class TrainSettings:
     warmup_steps: int = 100
     clip_norm: float = 5.0
     label_smoothing: float = 0.1
+    scheduled_sampling: float = 0.0
+    attention_penalty: float = 0.0
     ema: float = 0.995
     patience: int = 5
     reward_epochs: int = 0
@@ -82,14 +91,14 @@ class TrainSettings:
             ),
             *(
                 (not 0 <= getattr(self, key) < 1, f"{key}={getattr(self, key)}, expected 0 to <1")
-                for key in ("label_smoothing", "ema")
+                for key in ("label_smoothing", "scheduled_sampling", "ema")
             ),
             *(
                 (
                     not 0 <= getattr(self, key) < math.inf,
                     f"{key}={getattr(self, key)}, expected 0 or more",
                 )
-                for key in ("warmup_steps", "reward_epochs", "reward_bleu")
+                for key in ("warmup_steps", "attention_penalty", "reward_epochs", "reward_bleu")
             ),
             (
                 self.reward_samples < 2,

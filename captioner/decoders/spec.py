@@ -35,6 +35,8 @@ class DecoderSpec:
         image_dropout: share of the image features dropped in training, 0 to below 1.
         embedding_dropout: the same for the words that the LSTM reads.
         output_dropout: the same for the LSTM's output.
+        variational_dropout: both drop the same entries at all words of a caption, not others at
+            each (Gal and Ghahramani 2016, arXiv:1512.05287).
         gated_image: for kind "inject", also add the projected image, gated by the LSTM's output,
             to that output; what the LSTM forgets of the image is then there still.
         attention_units: width of keys, queries and values, for kinds that attend to a grid.
@@ -58,6 +60,7 @@ class DecoderSpec:
     image_dropout: float = 0.0
     embedding_dropout: float = 0.5
     output_dropout: float = 0.5
+    variational_dropout: bool = False
     gated_image: bool = False
     attention_units: int = 512
     attention_heads: int = 8

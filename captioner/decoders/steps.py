@@ -11,10 +11,14 @@ from captioner.decoders.decoder import Decoder
 from captioner.decoders.dropout import NO_DROPOUT, Dropout
 from captioner.decoders.optimizer import Optimizer
 from captioner.decoders.spec import DecoderSpec
+from captioner.text.vocabulary import PAD
 
 
 def compile_step(
-    decoder: Decoder, optimizer: Optimizer, label_smoothing: float = 0.0
+    decoder: Decoder,
+    optimizer: Optimizer,
+    label_smoothing: float = 0.0,
+    attention_penalty: float = 0.0,
 ) -> Callable[..., tf.Tensor]:
     """Compiles one step of training, for batches of any shape.
 
@@ -22,6 +26,7 @@ def compile_step(
         decoder: whose weights the optimiser changes.
         optimizer: made for these weights.
         label_smoothing: see `mean_loss`.
+        attention_penalty: weight of `uneven_attention`; above 0 the decoder must attend.
 
     Returns:
         A function of the arrays of a batch (features_N, tokens_MT, image_index_M, positions_P,
@@ -30,7 +35,7 @@ def compile_step(
         returns the mean loss of a token before that.
     """
     signature = [
-        *_batch_signature(decoder.spec),
+        *batch_signature(decoder.spec),
         tf.TensorSpec([None], tf.float32),
         tf.TensorSpec([4], tf.float32),
         tf.TensorSpec([2], tf.int32),
@@ -49,10 +54,12 @@ def compile_step(
         seed: tf.Tensor,
     ) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits_PV = decoder.predict_words(
+            logits_PV, looks_MTL = decoder.predict(
                 features_N, tokens_MT, image_index_M, positions_P, Dropout(seed)
             )
             loss = mean_loss(logits_PV, targets_P, label_smoothing, weights_P)
+            if attention_penalty:
+                loss += attention_penalty * uneven_attention(looks_MTL, tokens_MT)
         # Statistics of the images are weights that no gradient reaches.
         gradients = tape.gradient(
             loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -66,7 +73,7 @@ def compile_step(
 def compile_loss(decoder: Decoder) -> Callable[..., tf.Tensor]:
     """Compiles the mean loss of a token, in nats, without dropout or label smoothing."""
 
-    @tf.function(input_signature=_batch_signature(decoder.spec))
+    @tf.function(input_signature=batch_signature(decoder.spec))
     def measure(
         features_N: tf.Tensor,
         tokens_MT: tf.Tensor,
@@ -107,7 +114,23 @@ def mean_loss(
     return tf.reduce_mean(loss_P if weights_P is None else loss_P * weights_P)
 
 
-def _batch_signature(spec: DecoderSpec) -> list[tf.TensorSpec]:
+def uneven_attention(looks_MTL: tf.Tensor, tokens_MT: tf.Tensor) -> tf.Tensor:
+    """Returns how far places are from getting an attention of 1 over a whole caption.
+
+    Args:
+        looks_MTL: float32 (M, T, L), where each word looked.
+        tokens_MT: int32 (M, T), the words; zeros are padding.
+
+    Returns:
+        The squared distances of a caption's places, for each of its tokens, as `mean_loss` is.
+    """
+    is_word_MT = tf.cast(tokens_MT != PAD, tf.float32)
+    attention_ML = tf.einsum("mtl,mt->ml", looks_MTL, is_word_MT)
+    return tf.reduce_sum((1 - attention_ML) ** 2) / tf.reduce_sum(is_word_MT)
+
+
+def batch_signature(spec: DecoderSpec) -> list[tf.TensorSpec]:
+    """Returns what describes the arrays of a batch, of any number of images and captions."""
     shapes = ([None, *spec.feature_shape], [None, None], [None], [None], [None])
     dtypes = (tf.float32, tf.int32, tf.int32, tf.int32, tf.int32)
     return [tf.TensorSpec(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]

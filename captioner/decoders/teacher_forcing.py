@@ -11,6 +11,7 @@ from captioner.decoders.feature_reader import FeatureReader
 from captioner.decoders.history import PhaseName
 from captioner.decoders.optimizer import Optimizer, Schedule
 from captioner.decoders.phase import EpochTotals, check_loss
+from captioner.decoders.scheduled_sampling import compile_mixing
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.steps import compile_loss, compile_step
 from captioner.progress import Progress
@@ -43,13 +44,15 @@ class TeacherForcing:
         self._settings = settings
         self._features = features
         self._batches = CaptionBatches(captions, "train", settings.batch_size)
-        schedule = Schedule(
-            settings.learning_rate, settings.warmup_steps, settings.epochs * len(self._batches)
-        )
+        self._num_steps = settings.epochs * len(self._batches)
+        schedule = Schedule(settings.learning_rate, settings.warmup_steps, self._num_steps)
         self.optimizer = Optimizer(
             decoder.weights, schedule, clip_norm=settings.clip_norm, ema=settings.ema
         )
-        self._step = compile_step(decoder, self.optimizer, settings.label_smoothing)
+        self._step = compile_step(
+            decoder, self.optimizer, settings.label_smoothing, settings.attention_penalty
+        )
+        self._mix_words = compile_mixing(decoder) if settings.scheduled_sampling else None
 
     def train_epoch(self, epoch: int, label: str) -> EpochTotals:
         """Reads all captions; the loss is the mean cross-entropy of a token, in nats."""
@@ -67,8 +70,11 @@ class TeacherForcing:
         seed = np.array([self._settings.seed, step], np.int32)
         weights_P = np.ones(len(batch.targets_P), np.float32)
         coefficients_4 = self.optimizer.coefficients(step)
-        arrays = batch_arrays(batch, self._features)
-        loss = float(self._step(*arrays, weights_P, coefficients_4, seed))
+        features_N, tokens_MT, *rest = batch_arrays(batch, self._features)
+        if self._mix_words is not None:
+            share = np.float32(self._settings.scheduled_sampling * step / self._num_steps)
+            tokens_MT = self._mix_words(features_N, tokens_MT, *rest[:-1], share, seed)
+        loss = float(self._step(features_N, tokens_MT, *rest, weights_P, coefficients_4, seed))
         return check_loss(loss, step, self._settings.learning_rate)
 
 

@@ -80,13 +80,19 @@ def train_decoder(
             for that phase.
 
     Raises:
-        UsageError: such epochs are asked for, and there is no reward.
+        UsageError: such epochs are asked for, and there is no reward; or an attention penalty,
+            and the decoder does not attend.
         DecoderError: a split is empty, features do not fit the spec, or the loss is no longer a
             number.
         CheckpointError: `folder` holds the checkpoint of another run, or a damaged one.
     """
     if settings.reward_epochs and reward is None:
         raise UsageError(f"reward_epochs={settings.reward_epochs} needs a reward, received none.")
+    if settings.attention_penalty and spec.feature_kind != "grid":
+        raise UsageError(
+            f"attention_penalty={settings.attention_penalty} needs a decoder that attends to a "
+            f"grid. Received: kind {spec.kind!r}."
+        )
     run = _TrainingRun(spec, features, captions, settings, score_dev, reward)
     identity = _describe_run(spec, captions, settings)
     checkpoint = load_checkpoint(folder, identity)

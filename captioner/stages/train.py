@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LEARNT_FROM = ("train", "dev")
+_OFF = {"members": 1, "scheduled_sampling": 0.0, "attention_penalty": 0.0}
 
 
 def declare(sources: Sources) -> Stage:
@@ -50,14 +51,14 @@ def inputs(sources: Sources) -> dict[str, Any]:
         **sources.section("tokenize"),
         "captions": sources.captions(LEARNT_FROM),
         **decoder_inputs(sources),
-        **sources.section("train", without=["features", *unchosen_members(sources)]),
+        **sources.section("train", without=["features", *switched_off(sources)]),
         **library_inputs("keras", "tensorflow"),
     }
 
 
-def unchosen_members(sources: Sources) -> Sequence[str]:
-    """Returns the key that decides nothing where one decoder is trained, as ever before."""
-    return ["members"] if sources.settings.train.members == 1 else []
+def switched_off(sources: Sources) -> Sequence[str]:
+    """Returns the keys that decide nothing as they are, so training goes as before they existed."""
+    return [key for key, off in _OFF.items() if getattr(sources.settings.train, key) == off]
 
 
 def train_members(
@@ -116,7 +117,16 @@ def decoder_inputs(sources: Sources) -> dict[str, Any]:
     except DecoderError as error:
         raise ConfigError(f"[decoder] {error}") from error
     derived = ("vocabulary_size", "feature_shape")  # follow from inputs that are named already
-    left_out = (*derived, *find_kind(section.kind).unread)
+    left_out = [*derived, *find_kind(section.kind).unread]
+    if not spec.variational_dropout:  # as ever before there was such a thing
+        left_out.append("variational_dropout")
+    penalty = sources.settings.train.attention_penalty
+    if penalty and spec.feature_kind != "grid":
+        raise ConfigError(
+            f"[train] attention_penalty={penalty} is for decoders that attend to places of the "
+            f"image, and kind {section.kind!r} does not: leave it out, or set "
+            "decoder.kind = 'attention'."
+        )
     return {f"decoder.{k}": v for k, v in spec.to_json().items() if k not in left_out}
 
 

@@ -52,6 +52,7 @@ def test_what_a_kind_does_not_read_is_no_part_of_its_fingerprint(inputs_of):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["train.attention_penalty=1"], "attention_penalty=1.0 is for decoders that attend"),
         (["decoder.kind=merge", "decoder.gated_image=true"], "'merge' does not read gated_image"),
         (["decoder.kind=attention", "decoder.attention_heads=7"], "cannot be split into"),
     ],
@@ -59,8 +60,15 @@ def test_what_a_kind_does_not_read_is_no_part_of_its_fingerprint(inputs_of):
 def test_settings_that_do_not_fit_each_other_are_a_fault_of_the_pipeline(
     inputs_of, overrides, message
 ):
-    with pytest.raises(ConfigError, match=rf"\[decoder\] .*{message}"):
+    with pytest.raises(ConfigError, match=rf"\[(decoder|train)\] .*{message}"):
         inputs_of(*overrides)
+
+
+def test_options_that_are_off_change_no_fingerprint(inputs_of):
+    for name in ("train.scheduled_sampling", "train.members", "decoder.variational_dropout"):
+        assert name not in inputs_of()
+    assert inputs_of("train.scheduled_sampling=0.2")["train.scheduled_sampling"] == 0.2
+    assert inputs_of("decoder.variational_dropout=true")["decoder.variational_dropout"] is True
 
 
 def test_captions_of_the_test_split_do_not_decide_the_decoder(inputs_of):

@@ -1,0 +1,67 @@
+"""Training on words that the decoder has drawn itself, among the human ones.
+
+A decoder that has only ever read human captions never learns to go on from its own slips
+(Bengio et al. 2015, arXiv:1506.03099). Here all words of a caption are replaced at once: the
+decoder reads the human caption, draws a word at each place, and some of these take the place of
+the human ones before the caption is read again and learnt from (Duckworth et al. 2019,
+arXiv:1906.04331). That costs one more reading, without gradients, and no loop over words.
+
+Dimension key: N images, M captions, T positions, P real positions, V tokens.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from captioner.decoders.decoder import Decoder
+from captioner.decoders.steps import batch_signature
+from captioner.text.vocabulary import END, PAD, START, UNKNOWN
+
+MixWords = Callable[..., tf.Tensor]
+
+_NEVER = (PAD, START, END, UNKNOWN)
+
+
+def compile_mixing(decoder: Decoder) -> MixWords:
+    """Compiles what puts drawn words among those of human captions.
+
+    Returns:
+        A function of (features_N, tokens_MT, image_index_M, positions_P) of a batch, the share of
+        words to replace, float32 (), and a seed, int32 (2,), that returns the tokens to read,
+        int32 (M, T). What starts a caption and what is padding stay.
+    """
+    signature = [
+        *batch_signature(decoder.spec)[:-1],
+        tf.TensorSpec([]),
+        tf.TensorSpec([2], tf.int32),
+    ]
+
+    @tf.function(input_signature=signature)
+    def mix(
+        features_N: tf.Tensor,
+        tokens_MT: tf.Tensor,
+        image_index_M: tf.Tensor,
+        positions_P: tf.Tensor,
+        share: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tf.Tensor:
+        logits_PV = decoder.predict_words(features_N, tokens_MT, image_index_M, positions_P)
+        drawn_P = _draw(logits_PV, seed)
+        # What is drawn after one word stands in the place of the next.
+        drawn_MT = tf.reshape(
+            tf.scatter_nd(positions_P[:, None], drawn_P, [tf.size(tokens_MT)]), tf.shape(tokens_MT)
+        )
+        drawn_MT = tf.concat([tokens_MT[:, :1], drawn_MT[:, :-1]], axis=1)
+        other_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+        chance_MT = tf.random.stateless_uniform(tf.shape(tokens_MT), other_seed)
+        is_replaced_MT = (chance_MT < share) & (tokens_MT != PAD) & (tokens_MT != START)
+        return tf.where(is_replaced_MT, drawn_MT, tokens_MT)
+
+    return mix
+
+
+def _draw(logits_PV: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    never_V = np.isin(np.arange(logits_PV.shape[-1]), _NEVER)
+    sayable_PV = tf.where(never_V, -np.inf, logits_PV)
+    return tf.random.stateless_categorical(sayable_PV, 1, seed, dtype=tf.int32)[:, 0]
