@@ -75,7 +75,7 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def hash_file(path: Path) -> str:
+def hash_file(path: str | Path) -> str:
     """Returns the SHA-256 of a file's content, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:

@@ -71,7 +71,7 @@ def command(
 def _score_model(pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
     from captioner.cli.run import bring_up_to_date
     from captioner.pipeline.plan import Selection
-    from captioner.stages.evaluate import SCORES
+    from captioner.report.evaluation import SCORES
 
     result = bring_up_to_date(pipeline, artifacts, Selection(stage="evaluate"))
     path = result.artifacts["evaluate"].folder / SCORES

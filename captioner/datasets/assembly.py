@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from captioner.datasets.image_folder import ImageFolder, image_id_of, leads_outside
 from captioner.datasets.records import (
@@ -31,8 +32,7 @@ NO_CAPTIONS = "image has no captions"
 IN_NO_LIST = "in no split list"
 
 
-@dataclass(frozen=True, slots=True)
-class CaptionEntry:
+class CaptionEntry(NamedTuple):
     """One caption as a file has it.
 
     Args:
@@ -107,7 +107,7 @@ def assemble(source: DatasetSource, contents: Contents, images: ImageFolder) -> 
     splits = _assign_splits(source, contents, images, names)
     _report_uncaptioned(contents, images, captions)
     captioned = tuple(
-        CaptionedImage(image_id, images.path_of(name), tuple(captions[name]), splits[image_id])
+        CaptionedImage(image_id, images.file_of(name), tuple(captions[name]), splits[image_id])
         for image_id, name in sorted(names.items())
         if image_id in splits
     )

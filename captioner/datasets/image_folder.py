@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from captioner.errors import DatasetError
@@ -28,36 +29,37 @@ class ImageFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
-            self._paths = {_compose(name): path for name, path in sorted(_walk(os.fspath(root)))}
+            self._files = {_compose(name): file for name, file in sorted(_walk(os.fspath(root)))}
         except OSError as error:
             raise DatasetError(f"{root} cannot be listed: {error.strerror}.") from error
-        self._folders: dict[str, Path] = {}
-        self._image_names: list[str] = []
-        self._by_id: dict[str, list[str]] = {}
-        for name in self._paths:
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in IMAGE_SUFFIXES:
-                self._image_names.append(name)
-                self._by_id.setdefault(stem, []).append(name)
 
     def image_names(self) -> Iterator[str]:
         """Yields the names of the files that look like images, in order."""
-        return iter(self._image_names)
+        return filter(is_image_name, self._files)
 
     def names_ending(self, suffix: str) -> Iterator[str]:
         """Yields the names of the files with a suffix, in lower or upper case, in order."""
-        return (name for name in self._paths if name.lower().endswith(suffix))
+        return (name for name in self._files if name.lower().endswith(suffix))
 
     def images_with_id(self, image_id: str) -> list[str]:
         """Returns the names of the images that differ at most in their suffix, in order."""
         return self._by_id.get(image_id, [])
 
-    def path_of(self, name: str) -> Path:
+    @cached_property
+    def _by_id(self) -> dict[str, list[str]]:
+        """Image id -> names; most data sets write names in full, and need none of this."""
+        by_id: dict[str, list[str]] = {}
+        for name in self.image_names():
+            by_id.setdefault(image_id_of(name), []).append(name)
+        return by_id
+
+    def file_of(self, name: str) -> str:
         """Returns the file that a name returned by `find` stands for."""
-        folder, file = os.path.split(self._paths[name])
-        if folder not in self._folders:  # taken apart once, and not once for each file in it
-            self._folders[folder] = Path(folder)
-        return self._folders[folder] / file
+        return self._files[name]
+
+    def path_of(self, name: str) -> Path:
+        """Returns the same as a path, which takes many times as long."""
+        return Path(self._files[name])
 
     def find(self, name: str) -> str | None:
         """Returns the relative name of the file that `name` means, or None.
@@ -67,10 +69,10 @@ class ImageFolder:
                 suffix or, when that leaves no choice, without.
         """
         name = _compose(name)
-        if name in self._paths:
+        if name in self._files:
             return name
         name = str(PurePosixPath(name.replace("\\", "/")))
-        if name in self._paths:
+        if name in self._files:
             return name
         namesakes = self._by_id.get(name, [])
         return namesakes[0] if len(namesakes) == 1 else None
@@ -78,13 +80,13 @@ class ImageFolder:
 
 def image_id_of(name: str) -> str:
     """Returns the id of an image: its relative name without the suffix."""
-    stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in IMAGE_SUFFIXES else name
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot + suffix.lower() in IMAGE_SUFFIXES else name
 
 
 def is_image_name(name: str) -> bool:
     """Tells whether a file name ends like an image's, in lower or upper case."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    return image_id_of(name) != name
 
 
 def leads_outside(name: str) -> bool:
@@ -105,7 +107,7 @@ def _compose(name: str) -> str:
 
 
 def _walk(root: str) -> Iterator[tuple[str, str]]:
-    """Yields `(relative name, path)` of all files below `root`; a `Path` for each would be slow."""
+    """Yields `(relative name, file)` of all files below `root`; a `Path` for each would be slow."""
     waiting: list[tuple[str, str, frozenset[str]]] = [("", root, frozenset())]
     while waiting:
         prefix, folder, above = waiting.pop()

@@ -20,15 +20,21 @@ class CaptionedImage:
     Args:
         image_id: the path relative to the images folder, without suffix, with `/` between
             folders; unique within a data set.
-        path: the image file; it existed when the data set was read.
+        file: the image file; it existed when the data set was read. A string, since a `Path`
+            for each of 100,000 takes long to make and much room.
         captions: raw human captions, at least one, none of them blank.
         split: the part of the data set that the image belongs to.
     """
 
     image_id: str
-    path: Path
+    file: str
     captions: tuple[str, ...]
     split: Split
+
+    @property
+    def path(self) -> Path:
+        """The image file."""
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ silently swallow every line up to the next one.
 """
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from captioner.datasets.image_folder import is_image_name
 from captioner.datasets.text_files import TextFile
@@ -14,12 +14,11 @@ from captioner.datasets.text_files import TextFile
 _MOST_LINES = 20  # that one quoted field may span
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record: its fields by column, and the place of its first line."""
+class Row(NamedTuple):
+    """One record: the place of its first line, and its fields by column."""
 
     item: str
-    fields: dict[str, str]
+    fields: Mapping[str, str]
 
 
 def read_header(file: TextFile, delimiter: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A table of captions: CSV, TSV, or JSON Lines with the columns image, caption and split."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from captioner.datasets.assembly import CaptionEntry, Contents, assemble, read_listed_images
@@ -58,7 +58,7 @@ def read_table(source: DatasetSource) -> CaptionDataset:
     return assemble(source, contents, source.image_folder(*IMAGE_FOLDERS))
 
 
-def read_table_rows(file: TextFile, contents: Contents) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_table_rows(file: TextFile, contents: Contents) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yields `(file:line, row)` of a table, whichever its kind.
 
     Raises:
@@ -71,8 +71,7 @@ def read_table_rows(file: TextFile, contents: Contents) -> Iterator[tuple[str, d
         yield from _read_objects(file, contents)
     elif suffix in DELIMITERS:
         _check_header(file, read_header(file, DELIMITERS[suffix]))
-        for row in read_rows(file, DELIMITERS[suffix], CAPTION_COLUMNS):
-            yield row.item, dict(row.fields)
+        yield from read_rows(file, DELIMITERS[suffix], CAPTION_COLUMNS)
     else:
         raise UsageError(f"{file.path} is no table. Expected a .csv, .tsv or .jsonl file.")
 
@@ -99,7 +98,7 @@ def _read_objects(file: TextFile, contents: Contents) -> Iterator[tuple[str, dic
             contents.skip(item, NOT_JSON)
 
 
-def _add_row(contents: Contents, item: str, row: dict[str, Any]) -> None:
+def _add_row(contents: Contents, item: str, row: Mapping[str, Any]) -> None:
     image_name = next((row[column] for column in IMAGE_COLUMNS if row.get(column)), None)
     if not isinstance(image_name, str) or not image_name.strip():
         contents.skip(item, NO_IMAGE)
@@ -114,7 +113,7 @@ def _add_row(contents: Contents, item: str, row: dict[str, Any]) -> None:
         _add_split(contents, item, image_name, row["split"])
 
 
-def _captions_of(row: dict[str, Any]) -> list[Any]:
+def _captions_of(row: Mapping[str, Any]) -> list[Any]:
     value = next((row[column] for column in CAPTION_COLUMNS if column in row), None)
     return value if isinstance(value, list) and value else [value]
 

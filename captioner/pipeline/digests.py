@@ -8,8 +8,8 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from captioner.files import hash_file
 
@@ -29,31 +29,28 @@ class DigestCache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[bytes, tuple[str, str]] = {}
-        self._fresh: dict[bytes, tuple[str, str]] = {}
+        self._root = os.getcwd()
+        self._known: dict[bytes, str] = {}  # a file -> "<stamp> <sha256>"
+        self._fresh: dict[bytes, str] = {}
         with contextlib.suppress(sqlite3.Error, OSError):
             self._known = self._read()
 
-    def digest(self, path: Path) -> str:
+    def digest(self, file: str | Path) -> str:
         """Returns the SHA-256 of a file's content.
 
         Raises:
             OSError: the file cannot be read.
         """
-        key = os.fsencode(os.path.abspath(path))
-        status = os.stat(path)
+        key = os.fsencode(os.path.join(self._root, file))
+        status = os.stat(file)
         stamp = _stamp(status)
-        known = self._known.get(key)
-        if known is not None and known[0] == stamp:
-            return known[1]
-        sha256 = hash_file(path)
+        known_stamp, _, sha256 = self._known.get(key, "").partition(" ")
+        if stamp == known_stamp:
+            return sha256
+        sha256 = hash_file(file)
         if _is_settled(status):
-            self._known[key] = self._fresh[key] = (stamp, sha256)
+            self._known[key] = self._fresh[key] = f"{stamp} {sha256}"
         return sha256
-
-    def digest_all(self, paths: Iterable[Path]) -> Iterator[str]:
-        """Yields the digest of each path, in order."""
-        return (self.digest(path) for path in paths)
 
     def save(self) -> None:
         """Writes what was learnt; a read-only or full disk is no reason to stop."""
@@ -63,15 +60,14 @@ class DigestCache:
             self._write()
             self._fresh.clear()
 
-    def _read(self) -> dict[bytes, tuple[str, str]]:
+    def _read(self) -> dict[bytes, str]:
         if not self._path.exists():
             return {}
         with contextlib.closing(sqlite3.connect(self._path)) as connection:
-            rows = connection.execute("SELECT path, stamp, sha256 FROM digest")
-            return {path: (stamp, sha256) for path, stamp, sha256 in rows}
+            return dict(connection.execute("SELECT path, stamp || ' ' || sha256 FROM digest"))
 
     def _write(self) -> None:
-        rows = [(path, *value) for path, value in self._fresh.items()]
+        rows = [(file, *known.split()) for file, known in self._fresh.items()]
         try:
             self._upsert(rows)
         except sqlite3.OperationalError:  # locked or read-only, but not damaged
@@ -80,7 +76,7 @@ class DigestCache:
             self._path.unlink(missing_ok=True)
             self._upsert(rows)
 
-    def _upsert(self, rows: list[tuple[bytes, str, str]]) -> None:
+    def _upsert(self, rows: list[tuple[Any, ...]]) -> None:
         with contextlib.closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
             connection.execute(_SCHEMA)
             connection.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", rows)

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 from captioner.datasets.records import CaptionDataset, CaptionedImage
 from captioner.errors import DatasetError, FeatureError, ScoreError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
-from captioner.report.background import describe_background
-from captioner.report.evaluation import CAPTIONS as CAPTIONS
-from captioner.report.evaluation import REPORT, ScoredImage, write_evaluation
-from captioner.report.evaluation import SCORES as SCORES
 from captioner.settings import EvaluateSection
-from captioner.stages import consensus, looks, tokenize, train
+from captioner.stages import consensus, tokenize, train
 from captioner.stages.sources import Sources
 
 if TYPE_CHECKING:
     from captioner.decoders.captions import GeneratedCaption
     from captioner.features.reading import Features
     from captioner.metrics.evaluation import EvaluationReport
+    from captioner.report.evaluation import ScoredImage
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
@@ -31,7 +28,9 @@ def declare(sources: Sources) -> Stage:
     split = sources.settings.evaluate.split
 
     def evaluate(run: StageRun) -> StageOutcome:
+        from captioner.report.evaluation import REPORT, write_evaluation
         from captioner.report.evaluation_page import write_report
+        from captioner.stages import looks
 
         started = time.monotonic()
         features = train.open_features(sources, run)
@@ -163,7 +162,7 @@ def score(
 
 def list_scored(
     images: Sequence[CaptionedImage], captions: "Captions", report: "EvaluationReport"
-) -> list[ScoredImage]:
+) -> "list[ScoredImage]":
     """Returns each image with its captions and the CIDEr of the best of them."""
     per_image = report.scores.per_image
     if per_image is None or per_image.cider is None:
@@ -176,7 +175,9 @@ def list_scored(
 
 def _list_captions(
     image: CaptionedImage, captions: "Sequence[GeneratedCaption]", cider: float
-) -> ScoredImage:
+) -> "ScoredImage":
+    from captioner.report.evaluation import ScoredImage
+
     best, *others = captions
     return ScoredImage(
         image_id=image.image_id,
@@ -191,6 +192,8 @@ def _list_captions(
 
 def tell_background(sources: Sources, run: StageRun, seconds: float) -> dict[str, Any]:
     """Returns what the report tells beside captions and scores."""
+    from captioner.report.background import describe_background
+
     statistics = (run.needs["tokenize"] / tokenize.STATISTICS).read_text(encoding="utf-8")
     return describe_background(
         sources.name,

@@ -16,8 +16,7 @@ from captioner.metrics.signature import Origin
 from captioner.names import nearest
 from captioner.pipeline.artifacts import POINTERS, read_artifact
 from captioner.pipeline.current import find_current, list_current
-from captioner.report.evaluation import read_evaluation
-from captioner.stages.evaluate import CAPTIONS, SCORES
+from captioner.report.evaluation import CAPTIONS, SCORES, read_evaluation
 
 STAGE = "evaluate"
 References = dict[str, tuple[str, ...]]

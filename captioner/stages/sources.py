@@ -70,8 +70,8 @@ class Sources:
     @cached_property
     def image_digests(self) -> Mapping[str, str]:
         """Image id -> SHA-256 of the file; of an unreadable file, the reason instead."""
-        paths = {image.image_id: image.path for image in self.dataset.images}
-        return digest_images(paths, self.digests)
+        files = {image.image_id: image.file for image in self.dataset.images}
+        return digest_images(files, self.digests)
 
     @cached_property
     def caption_digests(self) -> Mapping[str, str]:
@@ -103,9 +103,17 @@ class Sources:
         """Returns the digests of some splits' images: for all stages the same, digested once."""
         key = (noun, *splits)
         if key not in self._collections:
-            chosen = (image.image_id for split in splits for image in self.dataset.in_split(split))
-            self._collections[key] = Collection(noun, {name: digests[name] for name in chosen})
+            chosen = {name: digests[name] for split in splits for name in self._image_ids[split]}
+            self._collections[key] = Collection(noun, chosen)
         return self._collections[key]
+
+    @cached_property
+    def _image_ids(self) -> Mapping[str, list[str]]:
+        """Split -> its images, in order."""
+        image_ids: dict[str, list[str]] = {split: [] for split in SPLITS}
+        for image in self.dataset.images:
+            image_ids[image.split].append(image.image_id)
+        return image_ids
 
     def backbone_inputs(self) -> dict[str, Any]:
         """Returns what decides the encoder."""
@@ -138,15 +146,15 @@ class Sources:
         return {f"{name}.{key}": value for key, value in values.items()}
 
 
-def digest_images(paths: Mapping[str, Path], digests: DigestCache) -> dict[str, str]:
+def digest_images(files: Mapping[str, str | Path], digests: DigestCache) -> dict[str, str]:
     """Returns name -> SHA-256 of each file; of an unreadable file, the reason instead."""
-    names = track(list(paths), "look at") if len(paths) > MANY_IMAGES else paths
-    return {name: _digest_or_reason(paths[name], digests) for name in names}
+    names = track(list(files), "look at") if len(files) > MANY_IMAGES else files
+    return {name: _digest_or_reason(files[name], digests) for name in names}
 
 
-def _digest_or_reason(path: Path, digests: DigestCache) -> str:
+def _digest_or_reason(file: str | Path, digests: DigestCache) -> str:
     try:
-        return digests.digest(path)
+        return digests.digest(file)
     except OSError as error:
         return f"unreadable: {error.strerror}"
 
