@@ -28,11 +28,20 @@ from captioner.decoding.steps import (
 
 Columns = tuple[tf.Tensor, ...]  # the fields of DecodedCaptions
 
+# For each number of rows the library of matrix products makes and keeps kernels of its own, and
+# those for very few rows round differently. So images are searched for in multiples of this.
+GRAIN = 8
+
 
 class _Search(NamedTuple):
-    """The images still searched for: who they are, what grows, and what is finished."""
+    """The images still searched for: who they are, what grows, and what is finished.
+
+    Images whose captions are found stay, unwanted, where they fill the number up to a multiple of
+    `GRAIN`.
+    """
 
     images_A: tf.Tensor
+    wanted_A: tf.Tensor
     context: Tree
     state: Tree
     ids_AKT: tf.Tensor
@@ -61,13 +70,14 @@ def search_beams(
     """
 
     def is_searching(position: tf.Tensor, search: _Search, found: Columns) -> tf.Tensor:
-        return (position <= settings.max_length) & (tf.size(search.images_A) > 0)
+        return (position <= settings.max_length) & tf.reduce_any(search.wanted_A)
 
     def add_word(position: tf.Tensor, search: _Search, found: Columns) -> tuple[Tree, ...]:
         search = _add_word(step, position, search, settings, tokens)
-        goes_on_A = _can_improve(search, position, settings) & (position < settings.max_length)
+        goes_on_A = search.wanted_A & _can_improve(search, position, settings)
+        goes_on_A &= position < settings.max_length
         search, found = tf.cond(
-            tf.reduce_all(goes_on_A),
+            tf.reduce_all(goes_on_A == search.wanted_A),
             lambda: (search, found),
             lambda: _let_go(search, found, goes_on_A, settings, tokens),
         )
@@ -89,6 +99,7 @@ def _begin(start: tuple[Tree, Tree], settings: SearchSettings, tokens: SpecialTo
     log_probs_K = tf.where(is_first_K, 0.0, float("-inf"))
     return _Search(
         images_A=tf.range(num_images),
+        wanted_A=tf.ones([num_images], tf.bool),
         context=context,
         state=repeat_rows(state, settings.num_beams),
         ids_AKT=tf.fill([*beams, settings.max_length], tokens.padding),
@@ -170,7 +181,7 @@ def _let_go(
     tokens: SpecialTokens,
 ) -> tuple[_Search, Columns]:
     """Writes down what was found for the images whose search is over, and drops them."""
-    over_X = tf.where(~goes_on_A)[:, 0]
+    over_X = tf.where(search.wanted_A & ~goes_on_A)[:, 0]
     captions = take_best(
         tf.nest.map_structure(lambda column: tf.gather(column, over_X), search.pool),
         tf.gather(search.ids_AKT, over_X),
@@ -183,16 +194,25 @@ def _let_go(
         tf.tensor_scatter_nd_update(column, images_X1, own)
         for column, own in zip(found, captions, strict=True)
     )
-    going_A = tf.where(goes_on_A)[:, 0]
+    kept_A = _choose_kept(goes_on_A)
     num_beams = search.log_probs_AK.shape[1]
-    rows_B = tf.reshape(going_A[:, None] * num_beams + tf.range(num_beams, dtype=tf.int64), [-1])
-    rest = tf.nest.map_structure(lambda column: tf.gather(column, going_A), search)
+    rows_B = tf.reshape(kept_A[:, None] * num_beams + tf.range(num_beams), [-1])
+    rest = tf.nest.map_structure(
+        lambda column: tf.gather(column, kept_A), search._replace(wanted_A=goes_on_A)
+    )
     return (
         rest._replace(
-            context=gather_rows(search.context, going_A), state=gather_rows(search.state, rows_B)
+            context=gather_rows(search.context, kept_A), state=gather_rows(search.state, rows_B)
         ),
         found,
     )
+
+
+def _choose_kept(goes_on_A: tf.Tensor) -> tf.Tensor:
+    """Returns the images that go on, in order, and others up to a multiple of `GRAIN`."""
+    num_going = tf.math.count_nonzero(goes_on_A, dtype=tf.int32)
+    num_kept = tf.minimum(-(-num_going // GRAIN) * GRAIN, tf.size(goes_on_A))
+    return tf.argsort(tf.cast(~goes_on_A, tf.int32), stable=True)[:num_kept]
 
 
 def _any_number(tree: Tree) -> Tree:

@@ -8,16 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from captioner.decoding.beam import search_beams
+from captioner.decoding.beam import GRAIN, search_beams
 from captioner.decoding.captions import DecodedCaptions, join_captions
 from captioner.decoding.greedy import decode_greedily, sample_captions
 from captioner.decoding.settings import SearchSettings, SpecialTokens
 from captioner.decoding.steps import Start, Step
 from captioner.errors import DecoderError
-
-# Products of very few rows go through other kernels than those of many and round differently, so
-# a caption would depend on how many images came with it.
-_FEWEST_IMAGES = 8
 
 _METHODS: dict[str, Callable[..., tuple[tf.Tensor, ...]]] = {
     "beam": search_beams,
@@ -30,7 +26,7 @@ class CaptionSearch:
     """Finds captions for batches of images with one compiled graph.
 
     The graph takes any number of images, so that nothing is compiled twice and few images cost
-    little; a handful is filled up by repeating the last one (see `_FEWEST_IMAGES`).
+    little; it is filled up to a multiple of `beam.GRAIN` by repeating the last one.
 
     Args:
         start: encodes images: features (N, ...) -> (context, state).
@@ -92,8 +88,8 @@ class CaptionSearch:
 
 
 def _fill_up(features: np.ndarray) -> np.ndarray:
-    missing = _FEWEST_IMAGES - len(features)
-    if missing <= 0 or len(features) == 0:
+    missing = -len(features) % GRAIN
+    if missing == 0:
         return features
     return np.concatenate([features, np.repeat(features[-1:], missing, axis=0)])
 

@@ -23,7 +23,7 @@ from captioner.captioning.job import CaptionJob, LoadedEngine
 from captioner.captioning.listing import Listing
 from captioner.captioning.outputs import Outputs
 
-ENCODER_BATCHES = 12
+ENCODER_BATCHES = 48
 
 
 def write_names(folder: Path, num_images: int, names: Path) -> None:
@@ -98,10 +98,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--beam", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("speed", "memory"))
     options = parser.parse_args()
-    model = Captioner.load(options.model, batch_size=options.batch_size)
-    measure_speed(options.folder, model, options)
-    measure_memory(options.folder, options)
+    if options.only != "memory":
+        model = Captioner.load(options.model, batch_size=options.batch_size)
+        measure_speed(options.folder, model, options)
+    if options.only != "speed":
+        measure_memory(options.folder, options)
 
 
 if __name__ == "__main__":
