@@ -43,6 +43,11 @@ class Progress:
         """Adds `count` finished units."""
         self._bar.update(count)
 
+    def over(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yields `items`, each a unit that is finished when the next one is asked for."""
+        self._bar.iterable = items
+        return iter(self._bar)
+
     def note(self, text: str) -> None:
         """Shows `text` behind the figures, such as the current loss."""
         self._bar.set_postfix_str(text, refresh=False)
@@ -61,9 +66,7 @@ def track(
     if total is None and isinstance(items, Sized):
         total = len(items)
     with Progress(description, total, unit=unit) as progress:
-        for item in items:
-            yield item
-            progress.advance()
+        yield from progress.over(items)
 
 
 def _plural(unit: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from captioner.datasets.image_folder import ImageFolder, image_id_of, leads_outside
+from captioner.datasets.image_folder import ImageFolder, image_id_of, is_image_name, leads_outside
 from captioner.datasets.records import (
     SPLITS,
     CaptionDataset,
@@ -184,8 +184,8 @@ def _locate(
 def _report_uncaptioned(
     contents: Contents, images: ImageFolder, captions: dict[str, list[str]]
 ) -> None:
-    for name in images.image_names():
-        if name not in captions:
+    for name in images.names():
+        if name not in captions and is_image_name(name):
             contents.skip(name, NO_CAPTIONS)
 
 

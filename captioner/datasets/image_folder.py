@@ -33,6 +33,10 @@ class ImageFolder:
         except OSError as error:
             raise DatasetError(f"{root} cannot be listed: {error.strerror}.") from error
 
+    def names(self) -> Iterator[str]:
+        """Yields the names of all files, in order."""
+        return iter(self._files)
+
     def image_names(self) -> Iterator[str]:
         """Yields the names of the files that look like images, in order."""
         return filter(is_image_name, self._files)

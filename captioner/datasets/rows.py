@@ -40,10 +40,10 @@ def read_rows(file: TextFile, delimiter: str, caption_columns: Collection[str]) 
     """
     header = read_header(file, delimiter)
     caption_column = next((i for i, name in enumerate(header) if name in caption_columns), -1)
-    numbers = [number for number, line in enumerate(file.lines, start=1) if line.strip()]
-    next_number = numbers[0] + 1 if numbers else 1
-    for number in numbers[1:]:
-        if number < next_number:  # part of a field that spans lines
+    first = next((number for number, line in enumerate(file.lines) if line.strip()), 0) + 1
+    next_number = first + 1
+    for number, line in enumerate(file.lines, start=1):
+        if number < next_number or not line.strip():  # or part of a field that spans lines
             continue
         fields, num_lines = _read_record(file.lines, number - 1, delimiter, len(header))
         if len(fields) > len(header):

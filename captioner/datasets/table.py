@@ -1,7 +1,7 @@
 """A table of captions: CSV, TSV, or JSON Lines with the columns image, caption and split."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from captioner.datasets.assembly import CaptionEntry, Contents, assemble, read_listed_images
@@ -99,7 +99,7 @@ def _read_objects(file: TextFile, contents: Contents) -> Iterator[tuple[str, dic
 
 
 def _add_row(contents: Contents, item: str, row: Mapping[str, Any]) -> None:
-    image_name = next((row[column] for column in IMAGE_COLUMNS if row.get(column)), None)
+    image_name = _find(row, IMAGE_COLUMNS)
     if not isinstance(image_name, str) or not image_name.strip():
         contents.skip(item, NO_IMAGE)
         return
@@ -114,8 +114,18 @@ def _add_row(contents: Contents, item: str, row: Mapping[str, Any]) -> None:
 
 
 def _captions_of(row: Mapping[str, Any]) -> list[Any]:
-    value = next((row[column] for column in CAPTION_COLUMNS if column in row), None)
+    value = _find(row, CAPTION_COLUMNS)
     return value if isinstance(value, list) and value else [value]
+
+
+def _find(row: Mapping[str, Any], columns: Sequence[str]) -> Any:
+    """Returns what stands in the first of `columns` that says anything; or "", or None."""
+    found = None
+    for column in columns:
+        found = row.get(column, found)
+        if found:
+            break
+    return found
 
 
 def _add_split(contents: Contents, item: str, image_name: str, value: object) -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 Scalar = str | int | float | bool | None
@@ -30,8 +31,14 @@ class Collection:
 
     @cached_property
     def digest(self) -> str:
-        """One SHA-256 over all names and digests; computed once, since runs ask for it often."""
-        return _sha256(sorted(self.digests.items()))
+        """One SHA-256 over the JSON list of all pairs of name and digest, sorted by name.
+
+        Computed once, since runs ask for it often, and as text, since a tuple for each of
+        100,000 images sets off the search for garbage.
+        """
+        digests, quote = self.digests, encode_basestring_ascii
+        pairs = ",".join(f"[{quote(name)},{quote(digests[name])}]" for name in sorted(digests))
+        return hashlib.sha256(f"[{pairs}]".encode()).hexdigest()
 
     def summary(self) -> dict[str, Any]:
         """Returns what a manifest shows instead of thousands of lines."""
