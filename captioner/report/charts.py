@@ -153,15 +153,29 @@ def chart_scores(axes: "Axes", scores: Mapping[str, Any]) -> str:
 @chart("Loss, epoch by epoch", 2.7)
 def chart_losses(axes: "Axes", history: Sequence[Mapping[str, Any]]) -> str:
     """Draws the losses of training and dev captions."""
-    epochs = [row["epoch"] for row in history]
-    axes.plot(epochs, [row["loss"] for row in history], "s-", color=NEAREST, ms=4, label="train")
-    axes.plot(epochs, [row["dev_loss"] for row in history], "o-", color=MODEL, ms=4, label="dev")
+    taught = [row for row in history if row["phase"] == "cross_entropy"]
+    for rows, name, marker, colour in (
+        (taught, "loss", "s-", NEAREST),
+        (history, "dev_loss", "o-", MODEL),
+    ):
+        label = "train" if name == "loss" else "dev"
+        axes.plot(
+            [row["epoch"] for row in rows],
+            [row[name] for row in rows],
+            marker,
+            color=colour,
+            ms=4,
+            label=label,
+        )
     _finish_epochs(axes, history)
     axes.set_ylabel("nats a word")
-    return (
+    said = (
         "The training loss is taken with dropout and label smoothing, the dev loss without, "
         "so the first lies higher."
     )
+    if len(taught) == len(history):
+        return said
+    return f"{said} After epoch {len(taught)} rewards take the place of a training loss."
 
 
 @chart("CIDEr of the dev captions, epoch by epoch", 2.7)

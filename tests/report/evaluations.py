@@ -16,6 +16,12 @@ BREAKOUT = '"><img src=x onerror="window.hacked = true">'
 HEBREW = "כלב רץ על החוף"
 AWKWARD = [SCRIPT, BREAKOUT, HEBREW, 'it\'s "quoted" & <b>bold</b>', ""]
 COLOURS = ["red", "blue", "green"]
+
+
+def _epoch(epoch, phase, **values):
+    return {"epoch": epoch, "phase": phase, **values}
+
+
 BACKGROUND = {
     "pipeline": "awkward",
     "command": f"captioner run awkward --set dataset.path='{BREAKOUT}'",
@@ -26,9 +32,9 @@ BACKGROUND = {
         "evaluate": {"seconds": 1.5, "peak_memory_bytes": None, "created": "2026-01-02T03:05:05"},
     },
     "history": [
-        {"epoch": 1, "loss": 4.0, "dev_loss": 3.5, "dev_score": 0.2, "is_best": True},
-        {"epoch": 2, "loss": 3.0, "dev_loss": 3.1, "dev_score": 0.4, "is_best": True},
-        {"epoch": 3, "loss": 2.5, "dev_loss": 3.2, "dev_score": 0.3, "is_best": False},
+        _epoch(1, "cross_entropy", loss=4.0, dev_loss=3.5, dev_score=0.2, is_best=True),
+        _epoch(2, "cross_entropy", loss=3.0, dev_loss=3.1, dev_score=0.4, is_best=True),
+        _epoch(3, "self_critical", loss=-0.5, dev_loss=3.2, dev_score=0.3, is_best=False),
     ],
     "vocabulary": {"words_seen": 40, "words_kept": 30, "size": 33},
 }

@@ -14,10 +14,11 @@ from evaluations import (
     make_looks,
 )
 from markupsafe import escape
+from matplotlib.figure import Figure
 from selfcontained import find_policy, find_references
 
 from captioner.errors import ArtifactError
-from captioner.report.charts import chart_scores
+from captioner.report.charts import chart_losses, chart_scores
 from captioner.report.evaluation import read_evaluation, write_evaluation
 from captioner.report.evaluation_page import write_report
 from captioner.report.page import render
@@ -163,6 +164,17 @@ def test_a_pipeline_without_history_has_a_report_as_well(tmp_path, evaluation):
     html = (tmp_path / "bare.html").read_text(encoding="utf-8")
     assert 'id="training"' not in html
     assert "makes it again" not in html
+
+
+def test_rewards_are_not_drawn_as_a_loss(evaluation):
+    history = json.loads((evaluation / "background.json").read_text())["history"]
+    chart = chart_losses(history)
+    assert "After epoch 2 rewards take the place of a training loss." in chart.text
+    assert "rewards" not in chart_losses(history[:2]).text
+    axes = Figure().subplots()
+    chart_losses.__wrapped__(axes, history)
+    train, dev = ([*line.get_ydata()] for line in axes.lines[:2])
+    assert (train, dev) == ([4.0, 3.0], [3.5, 3.1, 3.2])
 
 
 def test_charts_take_their_colours_from_the_page_and_have_words(evaluation):
