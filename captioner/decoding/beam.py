@@ -30,7 +30,7 @@ Columns = tuple[tf.Tensor, ...]  # the fields of DecodedCaptions
 
 # For each number of rows the library of matrix products makes and keeps kernels of its own, and
 # those for very few rows round differently. So images are searched for in multiples of this.
-GRAIN = 8
+GRAIN = 16
 
 
 class _Search(NamedTuple):
