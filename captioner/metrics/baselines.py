@@ -10,19 +10,18 @@ Dimension key: N images to caption, T training images, F features, O = 4 n-gram 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from captioner.errors import ScoreError
 from captioner.metrics.bleu import NUM_ORDERS, score_coco_sums
+from captioner.metrics.neighbours import find_neighbours
 from captioner.metrics.pairs import Hypotheses, References
 from captioner.text.normalisation import normalise, spell
 
 MAX_IMAGES = 3000  # training images that a constant caption is measured on
-
-_CHUNK_ROWS = 1024  # images compared with all training images at once
 
 Words = tuple[str, ...]
 Ngram = tuple[str, ...]
@@ -86,31 +85,6 @@ def choose_nearest_captions(
         image_id: central[index]
         for image_id, index in zip(image_ids, neighbours_N.tolist(), strict=True)
     }
-
-
-def find_neighbours(vectors_NF: np.ndarray, training_TF: np.ndarray) -> np.ndarray:
-    """Returns for each vector the row of the most similar training vector by cosine, int64 (N,)."""
-    nearest = [np.argmax(chunk, axis=1) for chunk in _compare(vectors_NF, training_TF)]
-    return np.concatenate(nearest)
-
-
-def rank_neighbours(vectors_NF: np.ndarray, training_TF: np.ndarray, num: int) -> np.ndarray:
-    """Returns the rows of the `num` most similar training vectors, nearest first, int64 (N, num).
-
-    Similarity is the cosine; of equally similar vectors the first in order come first.
-    """
-    nearest = [
-        np.argsort(-chunk, axis=1, kind="stable")[:, :num]
-        for chunk in _compare(vectors_NF, training_TF)
-    ]
-    return np.concatenate(nearest)
-
-
-def _compare(vectors_NF: np.ndarray, training_TF: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the cosine of some vectors with all training vectors, float (rows, T), in order."""
-    training_FT = _normalise_rows(training_TF).T
-    for start in range(0, len(vectors_NF), _CHUNK_ROWS):
-        yield _normalise_rows(vectors_NF[start : start + _CHUNK_ROWS]) @ training_FT
 
 
 def choose_central_caption(captions: Sequence[str]) -> str:
@@ -211,12 +185,6 @@ def _sum_closest(lengths_C: np.ndarray, images: Sequence[Sequence[Words]]) -> np
 def _dice(own: Counter[Ngram], other: Counter[Ngram]) -> float:
     total = own.total() + other.total()
     return 2 * (own & other).total() / total if total else 0.0
-
-
-def _normalise_rows(vectors: np.ndarray) -> np.ndarray:
-    vectors = vectors.astype(np.float32, copy=False)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(norms, np.finfo(np.float32).tiny)
 
 
 def _check_features(

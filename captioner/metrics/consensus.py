@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from captioner.errors import ScoreError
-from captioner.metrics.baselines import rank_neighbours
 from captioner.metrics.bleu import NUM_ORDERS
+from captioner.metrics.neighbours import rank_neighbours
 from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams, pad_captions
 from captioner.metrics.reference_index import ReferenceIndex
 from captioner.text.tokens import TokenisedCaptions

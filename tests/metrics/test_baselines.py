@@ -11,7 +11,6 @@ from captioner.metrics.baselines import (
     choose_central_caption,
     choose_constant_caption,
     choose_nearest_captions,
-    find_neighbours,
     leave_one_out,
 )
 from captioner.metrics.bleu import count_ngrams
@@ -53,20 +52,6 @@ def test_large_training_splits_are_thinned(monkeypatch):
 def test_no_training_captions_are_an_error(training):
     with pytest.raises(ScoreError, match="needs training captions, and there are none"):
         choose_constant_caption(training)
-
-
-def test_neighbours_are_nearest_by_angle(monkeypatch):
-    monkeypatch.setattr(baselines, "_CHUNK_ROWS", 3)
-    generator = np.random.default_rng(0)
-    vectors, training = generator.normal(size=(10, 5)), generator.normal(size=(20, 5))
-    norms = np.linalg.norm(vectors, axis=1)[:, None] * np.linalg.norm(training, axis=1)
-    expected = np.argmax(vectors @ training.T / norms, axis=1)
-    np.testing.assert_array_equal(find_neighbours(vectors, training), expected)
-    np.testing.assert_array_equal(find_neighbours(9 * vectors, 0.1 * training), expected)
-
-
-def test_a_vector_of_zeros_has_some_neighbour():
-    assert find_neighbours(np.zeros((1, 3)), np.eye(3)).tolist() == [0]
 
 
 def test_the_neighbour_lends_its_most_central_caption():

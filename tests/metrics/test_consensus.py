@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from captioner.errors import ScoreError
-from captioner.metrics.baselines import find_neighbours, rank_neighbours
 from captioner.metrics.consensus import Consensus
 from captioner.metrics.reward import CaptionReward, RewardSettings
 from captioner.text.tokens import TokenisedCaptions
@@ -56,18 +55,6 @@ def test_n_grams_are_expected_as_often_as_neighbours_use_them():
     one, two = 1 - (2 / 3) ** 5, 1 - (1 / 3) ** 5  # held by one of the three captions, by two
     np.testing.assert_allclose(precision[0], (two + two + one) / 3 + (two + one) / 2 + one)
     np.testing.assert_allclose(precision[1:], [one / 2, 0])  # what is said twice counts once
-
-
-def test_neighbours_are_ranked_by_angle_and_equals_by_order():
-    generator = np.random.default_rng(0)
-    vectors, training = generator.normal(size=(6, 5)), generator.normal(size=(20, 5))
-    ranked = rank_neighbours(vectors, training, 20)
-    norms = np.linalg.norm(training, axis=1)
-    for vector, rows in zip(vectors, ranked, strict=True):
-        cosines = (training @ vector / norms)[rows]
-        assert (np.diff(cosines) <= 0).all()
-    np.testing.assert_array_equal(ranked[:, 0], find_neighbours(vectors, training))
-    assert rank_neighbours(np.ones((1, 2)), np.ones((4, 2)), 3).tolist() == [[0, 1, 2]]
 
 
 def test_features_of_other_images_are_refused():
