@@ -122,7 +122,7 @@ class FeatureWriter:
         index_files.write_failures(self.folder, failures)
         index_files.write_index(self.folder, self.layout, image_ids, digests)
         index_files.remove_leftovers(self.folder)
-        return FeatureStore.open(self.folder)
+        return FeatureStore(self.folder, self.layout, image_ids, digests)
 
     def _continue_journal(self) -> None:
         header = {"version": index_files.STORE_VERSION, **self.layout.to_json()}

@@ -27,7 +27,7 @@ def declare(sources: Sources) -> Stage:
         )
         summary = extract_features(
             [
-                ImageSource(image.image_id, image.path, sources.image_digests[image.image_id])
+                ImageSource(image.image_id, image.file, sources.image_digests[image.image_id])
                 for image in sources.dataset.images
             ],
             encoder,
