@@ -5,11 +5,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captioner.errors import ArtifactError
 from captioner.files import replace_file, write_json
-from captioner.report.looks import LOOKS, Ground, Looks, read_looks, write_looks
+
+if TYPE_CHECKING:
+    from captioner.report.looks import Looks
 
 CAPTIONS, SCORES, BACKGROUND = "captions.jsonl", "scores.json", "background.json"
 REPORT = "report.html"
@@ -53,7 +55,7 @@ class Evaluation:
     images: tuple[ScoredImage, ...]
     scores: Mapping[str, Any]
     background: Mapping[str, Any]
-    looks: Looks | None = None
+    looks: "Looks | None" = None
 
 
 def write_evaluation(
@@ -61,7 +63,7 @@ def write_evaluation(
     images: Sequence[ScoredImage],
     scores: Mapping[str, Any],
     background: Mapping[str, Any],
-    looks: Looks | None = None,
+    looks: "Looks | None" = None,
 ) -> None:
     """Writes what `read_evaluation` reads.
 
@@ -75,6 +77,8 @@ def write_evaluation(
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     write_json(folder / SCORES, scores)
     if looks is not None:
+        from captioner.report.looks import LOOKS, write_looks
+
         write_looks(folder / LOOKS, looks)
     ground = None if looks is None else asdict(looks.ground)
     told = {**background, "photographs": str(photographs), "ground": ground}
@@ -149,10 +153,12 @@ def _read_image(record: Mapping[str, Any], root: Path) -> ScoredImage:
     )
 
 
-def _read_looks(folder: Path, background: Mapping[str, Any], num_images: int) -> Looks | None:
+def _read_looks(folder: Path, background: Mapping[str, Any], num_images: int) -> "Looks | None":
     ground = background.get("ground")  # evaluations of earlier versions have none
     if ground is None:
         return None
+    from captioner.report.looks import LOOKS, Ground, read_looks
+
     looks = read_looks(folder / LOOKS, Ground(**ground))
     if len(looks.of_image) != num_images:
         raise ValueError(
