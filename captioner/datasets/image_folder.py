@@ -85,7 +85,8 @@ class ImageFolder:
 def image_id_of(name: str) -> str:
     """Returns the id of an image: its relative name without the suffix."""
     stem, dot, suffix = name.rpartition(".")
-    return stem if dot + suffix.lower() in IMAGE_SUFFIXES else name
+    is_image = dot + suffix.lower() in IMAGE_SUFFIXES and stem != "" and stem[-1] != "/"
+    return stem if is_image else name
 
 
 def is_image_name(name: str) -> bool:

@@ -86,6 +86,8 @@ def test_ids_have_no_suffix():
         "sub/a.b",
         "a.v2",
     ]
+    for name in (".jpg", "sub/.jpg", "a.jpg/b"):
+        assert image_id_of(name) == name
 
 
 def test_hidden_files_are_not_seen_and_accents_match_however_they_are_written(tmp_path):
