@@ -154,19 +154,10 @@ def chart_scores(axes: "Axes", scores: Mapping[str, Any]) -> str:
 def chart_losses(axes: "Axes", history: Sequence[Mapping[str, Any]]) -> str:
     """Draws the losses of training and dev captions."""
     taught = [row for row in history if row["phase"] == "cross_entropy"]
-    for rows, name, marker, colour in (
-        (taught, "loss", "s-", NEAREST),
-        (history, "dev_loss", "o-", MODEL),
-    ):
-        label = "train" if name == "loss" else "dev"
-        axes.plot(
-            [row["epoch"] for row in rows],
-            [row[name] for row in rows],
-            marker,
-            color=colour,
-            ms=4,
-            label=label,
-        )
+    epochs = [row["epoch"] for row in history]
+    losses = [row["loss"] for row in taught]
+    axes.plot(epochs[: len(taught)], losses, "s-", color=NEAREST, ms=4, label="train")
+    axes.plot(epochs, [row["dev_loss"] for row in history], "o-", color=MODEL, ms=4, label="dev")
     _finish_epochs(axes, history)
     axes.set_ylabel("nats a word")
     said = (
