@@ -14,6 +14,7 @@ from captioner.datasets.records import (
     SPLITS,
     CaptionDataset,
     CaptionedImage,
+    CaptionedImages,
     Skip,
     Split,
     count_reasons,
@@ -106,16 +107,20 @@ def assemble(source: DatasetSource, contents: Contents, images: ImageFolder) -> 
     names = _choose_names(captions, contents)
     splits = _assign_splits(source, contents, images, names)
     _report_uncaptioned(contents, images, captions)
-    captioned = tuple(
+    captioned = [
         CaptionedImage(image_id, images.file_of(name), tuple(captions[name]), splits[image_id])
         for image_id, name in sorted(names.items())
         if image_id in splits
-    )
+    ]
     skips = tuple(dict.fromkeys(contents.skips))
     if not captioned:
         raise DatasetError(_explain_emptiness(source, images, skips))
     return CaptionDataset(
-        source.format, captioned, skips, tuple(contents.files), tuple(contents.notes)
+        source.format,
+        CaptionedImages(captioned),
+        skips,
+        tuple(contents.files),
+        tuple(contents.notes),
     )
 
 

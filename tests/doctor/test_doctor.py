@@ -6,7 +6,7 @@ from PIL import Image
 
 from captioner.backbones.spec import DownloadedWeights
 from captioner.config import Pipeline
-from captioner.datasets.records import CaptionDataset, CaptionedImage
+from captioner.datasets.records import CaptionDataset, CaptionedImage, CaptionedImages
 from captioner.doctor import encoder, golden, machine
 from captioner.doctor.dataset import check_dataset
 from captioner.doctor.installation import _explain_failure, _judge_tensorflow, check_packages
@@ -99,8 +99,8 @@ def make_dataset(folder, splits, broken=()):
         Image.new("RGB", (8, 8)).save(path)
         if number in broken:
             path.write_bytes(b"no picture")
-        images.append(CaptionedImage(str(number), path, ("a dog",) * (1 + number % 2), split))
-    return CaptionDataset("table", tuple(images))
+        images.append(CaptionedImage(str(number), str(path), ("a dog",) * (1 + number % 2), split))
+    return CaptionDataset("table", CaptionedImages(images))
 
 
 def test_a_sound_data_set_is_counted(tmp_path):

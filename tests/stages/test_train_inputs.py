@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from captioner.config import Pipeline
-from captioner.datasets.records import CaptionDataset, CaptionedImage
+from captioner.datasets.records import CaptionDataset, CaptionedImage, CaptionedImages
 from captioner.decoders.spec import DecoderSpec
 from captioner.errors import ConfigError
 from captioner.pipeline.digests import DigestCache
@@ -19,17 +19,17 @@ def inputs_of(tmp_path):
     for split in ("train", "dev", "test"):
         path = tmp_path / f"{split}.jpg"
         path.write_text(split)
-        images.append(CaptionedImage(split, path, ("a dog", "one dog"), split))
+        images.append(CaptionedImage(split, str(path), ("a dog", "one dog"), split))
 
     def compute(*overrides, captions=None, declare=train.declare):
         settings = Pipeline.load("quickstart", overrides).settings
         changed = [
             CaptionedImage(
-                i.image_id, i.path, (captions or {}).get(i.image_id, i.captions), i.split
+                i.image_id, i.file, (captions or {}).get(i.image_id, i.captions), i.split
             )
             for i in images
         ]
-        dataset = CaptionDataset("toy", tuple(changed))
+        dataset = CaptionDataset("toy", CaptionedImages(changed))
         return declare(Sources(settings, dataset, DigestCache(tmp_path / "digests"))).inputs
 
     return compute
