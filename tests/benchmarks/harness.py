@@ -71,6 +71,14 @@ class Timing:
         milliseconds = 1000 * self.processor_seconds / count
         return [f"{count / self.seconds:,.1f}/s", f"±{spread:.0%}", f"{milliseconds:,.2f} ms"]
 
+    def times(self, factor: float) -> "Timing":
+        """Returns what so much more of the same work would take."""
+        return Timing(
+            tuple(
+                Cost(cost.seconds * factor, cost.processor_seconds * factor) for cost in self.costs
+            )
+        )
+
 
 RATE_CELLS = ("rate", "spread", "processor each")  # what `Timing.per` returns
 
