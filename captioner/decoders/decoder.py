@@ -49,7 +49,7 @@ class Decoder(ABC):
 
     Args:
         spec: what this decoder is.
-        precision: of the matrix products, "float32" or "bfloat16".
+        precision: of matrix products and weights, see `registry.build_decoder`.
         seed: of the initial weights.
 
     Attributes:
@@ -62,7 +62,7 @@ class Decoder(ABC):
     def __init__(self, spec: DecoderSpec, precision: Precision = "float32", seed: int = 0) -> None:
         self.spec = spec
         self.weights: dict[str, keras.Variable] = {}
-        self._policy = "mixed_bfloat16" if precision == "bfloat16" else precision
+        self._policy = precision  # Keras has policies of these names
         self._seed = seed
         self._build_words()
 
@@ -228,10 +228,13 @@ class Decoder(ABC):
         self.weights["word_bias/bias"] = self._word_bias
 
     def _make_lstm(self) -> keras.layers.LSTM:
+        kernel = keras.initializers.GlorotUniform(self._next_seed())
+        orthogonal = keras.initializers.Orthogonal(seed=self._next_seed())
         return keras.layers.LSTM(
             self.spec.units,
-            kernel_initializer=keras.initializers.GlorotUniform(self._next_seed()),
-            recurrent_initializer=keras.initializers.Orthogonal(seed=self._next_seed()),
+            kernel_initializer=kernel,
+            # Keras has no orthogonal matrices in bfloat16.
+            recurrent_initializer=lambda shape, dtype: tf.cast(orthogonal(shape), dtype),
             return_sequences=True,
             name="lstm",
             dtype=self._policy,

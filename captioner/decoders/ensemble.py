@@ -85,7 +85,7 @@ def load_decoders(folder: Path, *, precision: Precision = "float32") -> AnyDecod
 
     Args:
         folder: where `save_decoder` wrote, perhaps with a folder `members` of such folders.
-        precision: of the matrix products.
+        precision: "float32", or "bfloat16" for products and weights.
 
     Raises:
         DecoderError: a file is missing or damaged, or the members do not fit each other.

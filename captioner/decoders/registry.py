@@ -10,7 +10,7 @@ from captioner.names import nearest
 if TYPE_CHECKING:
     from captioner.decoders.decoder import Decoder
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "mixed_bfloat16"]
 
 
 class Kind(NamedTuple):
@@ -67,11 +67,14 @@ def default_spec(kind: str, vocabulary_size: int, **changes: Any) -> DecoderSpec
 def build_decoder(
     spec: DecoderSpec, *, precision: Precision = "float32", seed: int = 0
 ) -> "Decoder":
-    """Builds a decoder with fresh weights that depend on `seed` alone.
+    """Builds a decoder with fresh weights that depend on `seed` and `precision` alone.
 
     Args:
         spec: what to build.
-        precision: of the matrix products; weights, softmax and losses are always float32.
+        precision: "bfloat16" for decoding alone: matrix products, and weights too, which then
+            need not be cast for every word. "mixed_bfloat16" for training: weights stay
+            float32, since steps are smaller than what bfloat16 can add to them. Softmax and
+            losses are always float32.
         seed: of the initial weights.
 
     Raises:

@@ -38,7 +38,7 @@ def load_decoder(folder: Path, *, precision: Precision = "float32") -> Decoder:
 
     Args:
         folder: where `save_decoder` wrote.
-        precision: of the matrix products.
+        precision: "float32", or "bfloat16" for products and weights.
 
     Raises:
         DecoderError: a file is missing or damaged, or the weights are another decoder's.

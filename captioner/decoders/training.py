@@ -18,7 +18,7 @@ from captioner.decoders.feature_reader import FeatureReader
 from captioner.decoders.history import EpochRow, PhaseName
 from captioner.decoders.phase import Phase
 from captioner.decoders.precision import find_precision
-from captioner.decoders.registry import build_decoder
+from captioner.decoders.registry import Precision, build_decoder
 from captioner.decoders.self_critical import Reward, SelfCritical
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.spec import DecoderSpec
@@ -130,7 +130,8 @@ class _TrainingRun:
         self._captions = captions
         self._reward = reward
         self._score_dev = score_dev
-        precision = find_precision(settings.precision)
+        wants_bfloat16 = find_precision(settings.precision) == "bfloat16"
+        precision: Precision = "mixed_bfloat16" if wants_bfloat16 else "float32"
         self._decoder = build_decoder(spec, precision=precision, seed=settings.seed)
         self._decoder.fit(self._sampled_images())
         self._judged = build_decoder(spec, seed=settings.seed)

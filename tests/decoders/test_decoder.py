@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from toys import WIDTH, small_spec
 from captioner.decoders.dropout import Dropout
 from captioner.decoders.registry import KINDS, build_decoder, default_spec
 from captioner.decoders.statistics import SMALLEST_DEVIATION
+from captioner.decoders.storage import assign_weights
 from captioner.decoding.steps import repeat_rows
 
 V, N = 11, 3
@@ -118,8 +121,12 @@ def test_every_weight_is_trained(decoder, features_N):
         assert np.any(tf.convert_to_tensor(gradient)), name
 
 
-def test_bfloat16_predicts_nearly_the_same(decoder, features_N):
-    quick = build_decoder(decoder.spec, precision="bfloat16", seed=1)
+@pytest.mark.parametrize("precision", ["bfloat16", "mixed_bfloat16"])
+def test_bfloat16_predicts_nearly_the_same(decoder, features_N, precision):
+    quick = build_decoder(decoder.spec, precision=precision, seed=2)
+    assign_weights(quick, {name: v.numpy() for name, v in decoder.weights.items()}, Path("here"))
+    kept = "float32" if precision.startswith("mixed") else "bfloat16"
+    assert keras.backend.standardize_dtype(quick.weights["lstm/kernel"].dtype) == kept
     logits_PV = predict(quick, features_N)
     assert logits_PV.dtype == np.float32
     np.testing.assert_allclose(logits_PV, predict(decoder, features_N), atol=0.02)
