@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,6 +51,14 @@ def write_json(path: Path, value: Any) -> None:
     with replace_file(path, "w") as file:
         json.dump(value, file, indent=2, ensure_ascii=False)
         file.write("\n")
+
+
+def separate(members: Iterable[str]) -> Iterator[str]:
+    """Yields the members of a JSON list or object, a line each, with the commas between them."""
+    comma = ""
+    for member in members:
+        yield f"{comma}\n{member}"
+        comma = ","
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,12 +4,12 @@ Dimension key: N images, M captions of an image.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args, overload
+from typing import Literal, NamedTuple, get_args
 
-from captioner.packing import PackedSequence, pack_texts
+from captioner.packing import PackedSequence, PackedTable, pack_texts
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -38,7 +38,7 @@ class CaptionedImage(NamedTuple):
         return Path(self.file)
 
 
-class CaptionedImages(Sequence[CaptionedImage]):
+class CaptionedImages(PackedTable[CaptionedImage]):
     """Images packed in columns: a hundred thousand of one caption each take some 15 MB.
 
     A column is gone through in a fraction of the time that whole records take.
@@ -56,29 +56,7 @@ class CaptionedImages(Sequence[CaptionedImage]):
         self.splits = PackedSequence(
             (SPLITS.index(image.split) for image in images), SPLITS.__getitem__
         )
-
-    def __len__(self) -> int:
-        return len(self.image_ids)
-
-    def __iter__(self) -> Iterator[CaptionedImage]:
-        return map(CaptionedImage, self.image_ids, self.files, self.captions, self.splits)
-
-    @overload
-    def __getitem__(self, place: int) -> CaptionedImage: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> tuple[CaptionedImage, ...]: ...
-
-    def __getitem__(self, place: int | slice) -> CaptionedImage | tuple[CaptionedImage, ...]:
-        places = range(len(self))[place]
-        if isinstance(places, range):
-            return tuple(self[one] for one in places)
-        return CaptionedImage(
-            self.image_ids[places], self.files[places], self.captions[places], self.splits[places]
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CaptionedImages) and list(self) == list(other)
+        super().__init__(CaptionedImage, self.image_ids, self.files, self.captions, self.splits)
 
 
 @dataclass(frozen=True, slots=True)

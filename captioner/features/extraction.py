@@ -7,6 +7,7 @@ continues behind the last one and ends in the same bytes.
 Dimension key: B images of a batch, H and W sides of the encoder's input.
 """
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ def extract_features(
     encoder_name: str = "",
     background: tuple[int, int, int] = (255, 255, 255),
     load: LoadImage | None = None,
-) -> ExtractionSummary:
+) -> tuple[FeatureStore, ExtractionSummary]:
     """Extracts the features of all `sources` into a store, in their order.
 
     Args:
@@ -77,6 +78,9 @@ def extract_features(
         load: maps a file's content to uint8 (H, W, 3), or raises ImageError; None decodes and
             resizes as the encoder's specification says.
 
+    Returns:
+        The store, open for reading, and what was done.
+
     Raises:
         FeatureError: no image could be used, the disk is full, or `folder` holds other features.
     """
@@ -87,8 +91,8 @@ def extract_features(
         return _summarise_finished(sources, folder, encoder, encoder_name)
     load = _choose_loader(encoder, background) if load is None else load
     extraction = _Extraction(sources, encoder, folder, earlier, encoder_name)
-    extraction.run(load, batch_size, workers)
-    return extraction.summarise(time.perf_counter() - started)
+    store = extraction.run(load, batch_size, workers)
+    return store, extraction.summarise(time.perf_counter() - started)
 
 
 class _Extraction:
@@ -112,9 +116,9 @@ class _Extraction:
         self._num_resumed = self._writer.num_rows
         self._num_computed = self._num_reused = 0
 
-    def run(self, load: LoadImage, batch_size: int, workers: int) -> None:
+    def run(self, load: LoadImage, batch_size: int, workers: int) -> FeatureStore:
         """Settles all sources and finishes the store."""
-        rest = (self._sources[i] for i in range(self._num_settled, len(self._sources)))
+        rest = itertools.islice(self._sources, self._num_settled, None)
         batches = plan_batches(rest, self._earlier.knows, batch_size)
         progress = Progress("extract", len(self._sources), initial=self._num_settled)
         with progress, closing(decode_ahead(batches, load, workers)) as decoded:
@@ -123,7 +127,7 @@ class _Extraction:
                 progress.advance(len(batch.sources))
         with _explaining(self._folder):
             self._check_any_row()
-            self._writer.seal()
+            return self._writer.seal()
 
     def summarise(self, seconds: float) -> ExtractionSummary:
         """Returns what was done."""
@@ -141,8 +145,9 @@ class _Extraction:
     def _keep_matching_batches(self) -> int:
         """Forgets batches of other sources than these; returns how many images are settled."""
         num_batches = num_images = 0
-        for batch in self._writer.batches:
-            if not _is_of(batch, self._sources[num_images : num_images + batch.num_images]):
+        sources = iter(self._sources)
+        for batch in self._writer.batches():
+            if not _is_of(batch, list(itertools.islice(sources, batch.num_images))):
                 break
             num_batches, num_images = num_batches + 1, num_images + batch.num_images
         self._writer.rewind(num_batches)
@@ -204,7 +209,7 @@ class _Extraction:
         """Stops when every image failed, and forgets the failures so that a mended cause helps."""
         if self._writer.num_rows:
             return
-        first = self._writer.batches[0].failures[0]
+        first = next(self._writer.batches()).failures[0]
         self._writer.rewind(0)
         raise FeatureError(
             f"None of the {len(self._sources):,} images could be used. The first of them: "
@@ -244,8 +249,8 @@ def _choose_loader(encoder: ImageEncoder, background: tuple[int, int, int]) -> L
 
 def _summarise_finished(
     sources: Sequence[ImageSource], folder: Path, encoder: ImageEncoder, encoder_name: str
-) -> ExtractionSummary:
-    """Returns the summary of a store that an earlier run finished, if it is what is wanted."""
+) -> tuple[FeatureStore, ExtractionSummary]:
+    """Returns a store that an earlier run finished, if it is what is wanted, and its summary."""
     remove_leftovers(folder)
     store = FeatureStore.open(folder)
     failed = {failure.image_id for failure in read_failures(folder)}
@@ -257,7 +262,7 @@ def _summarise_finished(
             "into another folder, and give this one as `earlier` to reuse what is the same."
         )
     num_rows = len(store.image_ids)
-    return ExtractionSummary(
+    return store, ExtractionSummary(
         num_images=len(sources), num_resumed=num_rows, num_failed=len(sources) - num_rows
     )
 

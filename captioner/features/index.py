@@ -1,7 +1,8 @@
 """The files that make a store finished: its index, and the list of images without features."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from captioner.errors import FeatureError
 from captioner.features.journal import Failure
 from captioner.features.layout import StoreLayout
 from captioner.features.shards import describe_damage
-from captioner.files import replace_file, sync_folder
+from captioner.files import replace_file, separate, sync_folder
 
 STORE_VERSION = 1
 INDEX_NAME = "index.json"
@@ -23,13 +24,20 @@ def is_finished(folder: Path) -> bool:
 
 
 def write_index(
-    folder: Path, layout: StoreLayout, image_ids: Sequence[str], digests: Sequence[str]
+    folder: Path, layout: StoreLayout, image_ids: Iterable[str], digests: Iterable[str]
 ) -> None:
-    """Writes the index, whole or not at all; from then on the store is finished."""
-    index = {"version": STORE_VERSION, **layout.to_json()}
+    """Writes the index, whole or not at all; from then on the store is finished.
+
+    It is JSON with a line for each value, and written without a list of them all.
+    """
+    head = json.dumps({"version": STORE_VERSION, **layout.to_json()}, indent=0)
     with replace_file(folder / INDEX_NAME, "w") as file:
-        json.dump({**index, "image_ids": image_ids, "digests": digests}, file, indent=0)
-        file.write("\n")
+        file.write(head.removesuffix("\n}"))
+        for name, texts in (("image_ids", image_ids), ("digests", digests)):
+            file.write(f',\n"{name}": [')
+            file.writelines(separate(map(quote, texts)))
+            file.write("\n]")
+        file.write("\n}\n")
 
 
 def read_index(folder: Path) -> tuple[StoreLayout, list[str], list[str]]:
@@ -51,7 +59,7 @@ def read_index(folder: Path) -> tuple[StoreLayout, list[str], list[str]]:
     return layout, index["image_ids"], index["digests"]
 
 
-def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
+def write_failures(folder: Path, failures: Iterable[Failure]) -> None:
     """Writes failures.jsonl, whole or not at all; an empty file says that there were none."""
     # Names that are not UTF-8 become \udcXX, which JSON reads back as it was.
     with replace_file(folder / FAILURES_NAME, "w", errors="backslashreplace") as file:

@@ -4,8 +4,10 @@ A line is written after the rows that it vouches for have reached the disk. A ki
 therefore leaves whole lines, and perhaps one torn line at the end, which is ignored.
 """
 
+import itertools
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,7 @@ class Batch:
 
 
 class Journal:
-    """An append-only file: a header, then batches.
+    """An append-only file: a header, then batches, which stay on disk.
 
     Args:
         path: the file; it need not exist.
@@ -72,15 +74,25 @@ class Journal:
         self._path = path
         self._ends: list[int] = []  # offset behind each whole line
         self.header: dict[str, Any] | None = None
-        self.batches: list[Batch] = []
         self._row_ends: list[int] = []  # rows up to and with each batch
         if path.exists():
             self._read()
 
     @property
+    def num_batches(self) -> int:
+        """Counts the batches."""
+        return len(self._row_ends)
+
+    @property
     def num_rows(self) -> int:
         """Counts the images with features."""
         return self._row_ends[-1] if self._row_ends else 0
+
+    def batches(self) -> Iterator[Batch]:
+        """Reads the batches, in order."""
+        with open(self._path, "rb") as file:
+            for line in itertools.islice(file, 1, 1 + self.num_batches):
+                yield Batch.from_json(json.loads(line))
 
     def start(self, header: dict[str, Any]) -> None:
         """Begins an empty journal."""
@@ -95,7 +107,7 @@ class Journal:
 
     def rewind(self, num_batches: int) -> None:
         """Forgets all batches but the first `num_batches`."""
-        del self.batches[num_batches:], self._row_ends[num_batches:]
+        del self._row_ends[num_batches:]
         del self._ends[num_batches + 1 :]
         with open(self._path, "r+b") as file:
             file.truncate(self._ends[-1])
@@ -137,4 +149,3 @@ class Journal:
 
     def _add(self, batch: Batch) -> None:
         self._row_ends.append(self.num_rows + len(batch.image_ids))
-        self.batches.append(batch)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from captioner.errors import FeatureError
-from captioner.features.reading import Features, RowIndex, name_some
+from captioner.features.reading import ROWS_AT_ONCE, RowIndex, name_some
+from captioner.features.store import FeatureStore
 from captioner.features.unpickling import PickledArray, load_pickled_dict
 from captioner.files import replace_file
 
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # some scripts keep them in the keys
-_ROWS_AT_ONCE = 256
 
 
 class PickledFeatures:
@@ -47,8 +47,14 @@ class PickledFeatures:
         """
         return self._vector_NF[self._index.find_rows(kind, image_ids)]
 
+    def read_in_order(self, kind: str) -> Iterator[np.ndarray]:
+        """Yields the vectors of all images in their order, float32 (some hundred, F)."""
+        self._index.find_rows(kind, ())
+        for first in range(0, len(self._vector_NF), ROWS_AT_ONCE):
+            yield self._vector_NF[first : first + ROWS_AT_ONCE]
 
-def write_features_pickle(path: Path, features: Features) -> None:
+
+def write_features_pickle(path: Path, features: FeatureStore | PickledFeatures) -> None:
     """Writes the vectors of all images, in order, as one pickled dict: str -> float32 (F,).
 
     The bytes depend on the features alone. Memory does not grow with the number of images.
@@ -126,7 +132,7 @@ def _to_vector(path: Path, key: str, value: Any) -> np.ndarray:
     return vector_F
 
 
-def _pickle_dict(features: Features) -> Iterator[bytes]:
+def _pickle_dict(features: FeatureStore | PickledFeatures) -> Iterator[bytes]:
     """Yields a pickle of protocol 4 in pieces.
 
     `pickle.dump` would need the whole dict, and remembers every object it wrote. Here what all
@@ -137,11 +143,11 @@ def _pickle_dict(features: Features) -> Iterator[bytes]:
     yield pickle.PROTO + bytes([4])
     yield from _remember_shared_parts(width)
     yield pickle.EMPTY_DICT
-    for first in range(0, len(features.image_ids), _ROWS_AT_ONCE):
-        image_ids = features.image_ids[first : first + _ROWS_AT_ONCE]
-        vector_BF = features.read("vector", image_ids).astype("<f4", copy=False)
+    image_ids = iter(features.image_ids)
+    for vector_BF in features.read_in_order("vector"):
         yield pickle.MARK
-        for image_id, vector_F in zip(image_ids, vector_BF, strict=True):
+        # vectors first, so that no image id is taken beyond them
+        for vector_F, image_id in zip(vector_BF.astype("<f4", copy=False), image_ids, strict=False):
             yield _pickle_text(image_id)
             yield _pickle_array(vector_F)
         yield pickle.SETITEMS

@@ -4,12 +4,14 @@ Dimension key: N images asked for, F width of a vector, H and W sides of a grid,
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from captioner.errors import FeatureError
 
+ROWS_AT_ONCE = 256  # where all are gone through
 NUM_NAMED = 5  # ids that an error names before it only counts
 
 
@@ -17,7 +19,7 @@ class Features(Protocol):
     """Features of many images: a finished store, or a features.pkl."""
 
     @property
-    def image_ids(self) -> tuple[str, ...]:
+    def image_ids(self) -> Sequence[str]:
         """All images, in a stable order."""
 
     @property
@@ -39,8 +41,8 @@ class RowIndex:
 
     def __init__(self, source: str, image_ids: Sequence[str], kinds: Sequence[str]) -> None:
         self._source = source
+        self._image_ids = image_ids
         self._kinds = tuple(kinds)
-        self._row_of = {image_id: row for row, image_id in enumerate(image_ids)}
 
     def find_rows(self, kind: str, image_ids: Sequence[str]) -> np.ndarray:
         """Returns the rows of `image_ids`, int64 (N,).
@@ -59,6 +61,10 @@ class RowIndex:
                 [name for name, row in zip(image_ids, rows, strict=True) if row < 0]
             )
         return np.array(rows, dtype=np.int64)
+
+    @cached_property
+    def _row_of(self) -> Mapping[str, int]:
+        return {image_id: row for row, image_id in enumerate(self._image_ids)}
 
     def _missing(self, missing: list[str]) -> FeatureError:
         return FeatureError(

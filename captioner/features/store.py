@@ -13,7 +13,7 @@ finished bytes do not depend on how often that happened or on how rows were batc
 Dimension key: B rows of a batch, N rows read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ from captioner.errors import FeatureError
 from captioner.features import index as index_files
 from captioner.features.journal import Batch, Failure, Journal
 from captioner.features.layout import ROWS_PER_SHARD, StoreLayout, choose_dtypes
-from captioner.features.reading import RowIndex, name_some
-from captioner.features.shards import Shards
+from captioner.features.reading import ROWS_AT_ONCE, RowIndex, name_some
+from captioner.features.shards import Shards, release_pages
+from captioner.packing import pack_digests, pack_texts
 
 
 class FeatureWriter:
@@ -65,10 +66,9 @@ class FeatureWriter:
         self._journal = Journal(folder / index_files.JOURNAL_NAME)
         self._continue_journal()
 
-    @property
-    def batches(self) -> tuple[Batch, ...]:
-        """What is safely on disk, in order."""
-        return tuple(self._journal.batches)
+    def batches(self) -> Iterator[Batch]:
+        """Reads what is safely on disk, in order."""
+        return self._journal.batches()
 
     @property
     def num_rows(self) -> int:
@@ -102,7 +102,7 @@ class FeatureWriter:
 
     def rewind(self, num_batches: int) -> None:
         """Forgets all batches but the first `num_batches`."""
-        if num_batches < len(self._journal.batches):
+        if num_batches < self._journal.num_batches:
             self._journal.rewind(num_batches)
 
     def seal(self) -> "FeatureStore":
@@ -112,13 +112,12 @@ class FeatureWriter:
             FeatureError: there are no rows, or an image has two.
             OSError: the disk is full or the like; sealing can be tried again.
         """
-        batches = self._journal.batches
-        image_ids = [image_id for batch in batches for image_id in batch.image_ids]
-        digests = [digest for batch in batches for digest in batch.digests]
+        image_ids = pack_texts(name for batch in self.batches() for name in batch.image_ids)
+        digests = pack_digests(digest for batch in self.batches() for digest in batch.digests)
         _check_unique(self.folder, image_ids)
         for shards in self._shards.values():
             shards.trim(len(image_ids))
-        failures = [failure for batch in batches for failure in batch.failures]
+        failures = (failure for batch in self.batches() for failure in batch.failures)
         index_files.write_failures(self.folder, failures)
         index_files.write_index(self.folder, self.layout, image_ids, digests)
         index_files.remove_leftovers(self.folder)
@@ -139,7 +138,7 @@ class FeatureWriter:
         """Forgets batches whose rows are gone, as after a disk fault: they are computed again."""
         num_whole = min(s.count_whole_rows(self.num_rows) for s in self._shards.values())
         while self.num_rows > num_whole:
-            self._journal.rewind(len(self._journal.batches) - 1)
+            self._journal.rewind(self._journal.num_batches - 1)
 
     def _to_rows(
         self, kind: str, arrays: Mapping[str, np.ndarray], image_ids: Sequence[str]
@@ -165,8 +164,8 @@ class FeatureStore:
     ) -> None:
         self.folder = folder
         self.layout = layout
-        self.image_ids = tuple(image_ids)
-        self.digests = tuple(digests)
+        self.image_ids = image_ids
+        self.digests = digests
         self._index = RowIndex(str(folder), self.image_ids, tuple(layout.shapes))
         self._rows = {
             kind: Shards(folder, layout, kind).map(len(self.image_ids)) for kind in layout.shapes
@@ -180,7 +179,7 @@ class FeatureStore:
             FeatureError: there is none, it is unfinished, or it is damaged.
         """
         layout, image_ids, digests = index_files.read_index(folder)
-        return cls(folder, layout, image_ids, digests)
+        return cls(folder, layout, pack_texts(image_ids), pack_digests(digests))
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -200,13 +199,24 @@ class FeatureStore:
         Raises:
             FeatureError: the store has no such kind, or no features of some of the images.
         """
-        rows_N = self._index.find_rows(kind, image_ids)
+        return self.read_rows(kind, self._index.find_rows(kind, image_ids))
+
+    def read_rows(self, kind: str, rows_N: np.ndarray) -> np.ndarray:
+        """Returns features of some rows, float32 (N, *shapes[kind]); row 0 is that of image 0."""
         values = np.empty((len(rows_N), *self.shapes[kind]), np.float32)
         shard_N, within_N = np.divmod(rows_N, self.layout.rows_per_shard)
         for shard in np.unique(shard_N):
             chosen_N = shard_N == shard
             values[chosen_N] = self._rows[kind][shard][within_N[chosen_N]]
+            release_pages(self._rows[kind][shard])
         return values
+
+    def read_in_order(self, kind: str) -> Iterator[np.ndarray]:
+        """Yields the rows of all images in their order, float32 (some hundred, *shapes[kind])."""
+        for shard in self._rows[kind]:
+            for first in range(0, len(shard), ROWS_AT_ONCE):
+                yield shard[first : first + ROWS_AT_ONCE].astype(np.float32)
+                release_pages(shard)
 
 
 def _check_range(kind: str, array: np.ndarray, dtype: np.dtype, image_ids: Sequence[str]) -> None:
@@ -224,5 +234,7 @@ def _check_range(kind: str, array: np.ndarray, dtype: np.dtype, image_ids: Seque
 def _check_unique(folder: Path, image_ids: Sequence[str]) -> None:
     if not image_ids:
         raise FeatureError(f"{folder}: no image has features, so there is nothing to finish.")
-    if len(set(image_ids)) < len(image_ids):
+    hashes_N = np.fromiter(map(hash, image_ids), np.int64, len(image_ids))
+    seems_doubled = len(np.unique(hashes_N)) < len(image_ids)  # spares a set of all of them
+    if seems_doubled and len(set(image_ids)) < len(image_ids):
         raise FeatureError(f"{folder}: an image has two rows. Give every image an id of its own.")

@@ -19,12 +19,12 @@ from typing import Any
 
 from captioner.errors import ArtifactError
 from captioner.files import sync_file, sync_folder, write_json
+from captioner.pipeline.collections_file import read_collections, write_collections
 from captioner.pipeline.digests import DigestCache
-from captioner.pipeline.fingerprint import Collection, Inputs, summarise
+from captioner.pipeline.fingerprint import summarise
 from captioner.pipeline.stage import Stage
 
 MANIFEST = "manifest.json"
-COLLECTIONS = "collections.json"
 POINTERS = "pipeline.json"
 _STAGING = ".staging-"
 _RETIRED = ".retired-"
@@ -51,11 +51,7 @@ class Artifact:
 
     def inputs(self) -> dict[str, Any]:
         """Returns the inputs it was made from, collections included."""
-        collections = json.loads((self.folder / COLLECTIONS).read_text(encoding="utf-8"))
-        restored = {
-            name: Collection(value["noun"], value["digests"]) for name, value in collections.items()
-        }
-        return {**self.manifest["inputs"], **restored}
+        return {**self.manifest["inputs"], **read_collections(self.folder)}
 
 
 class DamagedArtifactError(ArtifactError):
@@ -129,7 +125,7 @@ class ArtifactStore:
         """
         fingerprint = stage.fingerprint()
         staging = self.staging(stage.name, fingerprint)
-        write_json(staging / COLLECTIONS, _collections(stage.inputs))
+        write_collections(staging, stage.inputs)
         outputs = {name: self._vouch(staging / name) for name in _output_names(staging)}
         manifest = {
             "stage": stage.name,
@@ -234,14 +230,6 @@ def read_artifact(stage: str, folder: Path) -> Artifact:
 def folder_bytes(folder: Path) -> int:
     """Returns the size of all files below a folder."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
-
-
-def _collections(inputs: Inputs) -> dict[str, Any]:
-    return {
-        name: {"noun": value.noun, "digests": dict(value.digests)}
-        for name, value in inputs.items()
-        if isinstance(value, Collection)
-    }
 
 
 def _output_names(folder: Path) -> list[str]:

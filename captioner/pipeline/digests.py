@@ -8,6 +8,7 @@ import contextlib
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,8 @@ class DigestCache:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._root = os.getcwd()
-        self._known: dict[bytes, str] = {}  # a file -> "<stamp> <sha256>"
-        self._fresh: dict[bytes, str] = {}
-        with contextlib.suppress(sqlite3.Error, OSError):
-            self._known = self._read()
+        self._fresh: dict[bytes, str] = {}  # a file -> "<stamp> <sha256>", not yet saved
+        self._at_hand: dict[bytes, str] | None = None  # the same of all that is saved
 
     def digest(self, file: str | Path) -> str:
         """Returns the SHA-256 of a file's content.
@@ -44,13 +43,22 @@ class DigestCache:
         key = os.fsencode(os.path.join(self._root, file))
         status = os.stat(file)
         stamp = _stamp(status)
-        known_stamp, _, sha256 = self._known.get(key, "").partition(" ")
+        known_stamp, _, sha256 = self._recall(key).partition(" ")
         if stamp == known_stamp:
             return sha256
         sha256 = hash_file(file)
         if _is_settled(status):
-            self._known[key] = self._fresh[key] = f"{stamp} {sha256}"
+            self._fresh[key] = f"{stamp} {sha256}"
         return sha256
+
+    @contextlib.contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Keeps all that is remembered in memory while many files are asked for."""
+        self._at_hand = self._select("")
+        try:
+            yield
+        finally:
+            self._at_hand = None
 
     def save(self) -> None:
         """Writes what was learnt; a read-only or full disk is no reason to stop."""
@@ -60,11 +68,21 @@ class DigestCache:
             self._write()
             self._fresh.clear()
 
-    def _read(self) -> dict[bytes, str]:
-        if not self._path.exists():
-            return {}
-        with contextlib.closing(sqlite3.connect(self._path)) as connection:
-            return dict(connection.execute("SELECT path, stamp || ' ' || sha256 FROM digest"))
+    def _recall(self, key: bytes) -> str:
+        """Returns "<stamp> <sha256>" of a file, or nothing."""
+        if key in self._fresh:
+            return self._fresh[key]
+        if self._at_hand is not None:
+            return self._at_hand.get(key, "")
+        return self._select("WHERE path = ?", key).get(key, "")
+
+    def _select(self, condition: str, *values: bytes) -> dict[bytes, str]:
+        query = f"SELECT path, stamp || ' ' || sha256 FROM digest {condition}"
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if self._path.exists():
+                with contextlib.closing(sqlite3.connect(self._path)) as connection:
+                    return dict(connection.execute(query, values))
+        return {}
 
     def _write(self) -> None:
         rows = [(file, *known.split()) for file, known in self._fresh.items()]

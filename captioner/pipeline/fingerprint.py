@@ -6,43 +6,54 @@ Whatever cannot change the output (batch size, verbosity, paths, time stamps) st
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, Protocol
 
 Scalar = str | int | float | bool | None
 Value = Scalar | Sequence[Any] | Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+class Digests(Protocol):
+    """Names and digests: a dict, or what puts them together as often as it is asked."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Returns each name, once, and the digest of its content, in any order."""
+
+
+@dataclass(frozen=True, eq=False)
 class Collection:
     """Many inputs of one kind, each with a digest of its content.
 
     Args:
         noun: one of them in words, such as "image", so that changes can be told.
-        digests: name of each -> digest of its content; not to be changed any more. The order
-            does not matter.
+        digests: name of each -> digest of its content; always the same.
     """
 
     noun: str
-    digests: Mapping[str, str]
+    digests: Digests
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """One SHA-256 over the JSON list of all pairs of name and digest, sorted by name.
-
-        Computed once, since runs ask for it often, and as text, since a tuple for each of
-        100,000 images sets off the search for garbage.
-        """
-        digests, quote = self.digests, encode_basestring_ascii
-        pairs = ",".join(f"[{quote(name)},{quote(digests[name])}]" for name in sorted(digests))
-        return hashlib.sha256(f"[{pairs}]".encode()).hexdigest()
+        """One SHA-256 over the JSON list of all pairs of name and digest, sorted by name."""
+        return str(self._summary["sha256"])
 
     def summary(self) -> dict[str, Any]:
         """Returns what a manifest shows instead of thousands of lines."""
-        return {"noun": self.noun, "count": len(self.digests), "sha256": self.digest}
+        return dict(self._summary)
+
+    @cached_property
+    def _summary(self) -> dict[str, Any]:
+        """Computed once, since runs ask for it often.
+
+        Of text and not of lists, which by the hundred thousand set off the search for garbage.
+        """
+        digests, quote = dict(self.digests.items()), encode_basestring_ascii
+        pairs = ",".join(f"[{quote(name)},{quote(digests[name])}]" for name in sorted(digests))
+        sha256 = hashlib.sha256(f"[{pairs}]".encode()).hexdigest()
+        return {"noun": self.noun, "count": len(digests), "sha256": sha256}
 
 
 Inputs = Mapping[str, Value | Collection]
@@ -98,11 +109,10 @@ def _explain_names(names: list[str], verb: str) -> list[str]:
 
 
 def _explain_collection(old: Collection, new: Collection) -> list[str]:
-    added = len(new.digests.keys() - old.digests.keys())
-    removed = len(old.digests.keys() - new.digests.keys())
-    changed = sum(
-        digest != new.digests[name] for name, digest in old.digests.items() if name in new.digests
-    )
+    before, now = dict(old.digests.items()), dict(new.digests.items())
+    added = len(now.keys() - before.keys())
+    removed = len(before.keys() - now.keys())
+    changed = sum(digest != now[name] for name, digest in before.items() if name in now)
     counts = {"added": added, "removed": removed, "changed": changed}
     return [f"{_count(number, new.noun)} {verb}" for verb, number in counts.items() if number]
 

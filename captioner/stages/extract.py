@@ -1,5 +1,6 @@
 """Stage `extract`: photographs in, features out."""
 
+from captioner.packing import PackedTable
 from captioner.pipeline.fingerprint import fingerprint
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
 from captioner.stages.sources import Sources
@@ -15,9 +16,9 @@ def declare(sources: Sources) -> Stage:
         from captioner.backbones.encoder import load_encoder
         from captioner.features.extraction import ImageSource, extract_features
         from captioner.features.pickles import write_features_pickle
-        from captioner.features.store import FeatureStore
 
         backbone, settings = sources.settings.backbone, sources.settings.extract
+        images = sources.dataset.images
         encoder = load_encoder(
             backbone.name,
             weights=sources.weights_file(run),
@@ -25,11 +26,8 @@ def declare(sources: Sources) -> Stage:
             outputs=sources.settings.feature_kinds,
             precision=settings.precision,
         )
-        summary = extract_features(
-            [
-                ImageSource(image.image_id, image.file, sources.image_digests[image.image_id])
-                for image in sources.dataset.images
-            ],
+        store, summary = extract_features(
+            PackedTable(ImageSource, images.image_ids, images.files, sources.image_digests),
             encoder,
             run.folder,
             batch_size=settings.batch_size,
@@ -37,7 +35,7 @@ def declare(sources: Sources) -> Stage:
             earlier=run.earlier,
             encoder_name=fingerprint("encoder", SCHEMA, sources.encoding_inputs()),
         )
-        write_features_pickle(run.folder / PICKLE, FeatureStore.open(run.folder))
+        write_features_pickle(run.folder / PICKLE, store)
         return StageOutcome("\n  ".join([str(summary), *summary.notes]), summary.num_failed)
 
     inputs = {**sources.encoding_inputs(), "images": sources.images()}

@@ -61,8 +61,9 @@ class Pretraining:
     @cached_property
     def image_digests(self) -> dict[str, str]:
         """Name of each image -> SHA-256 of its file."""
-        paths = {image.name: image.path for image in self.folders.images}
-        return digest_images(paths, self.digests)
+        images = self.folders.images
+        found = digest_images([image.path for image in images], self.digests)
+        return dict(zip([image.name for image in images], found, strict=True))
 
     def inputs(self) -> dict[str, Any]:
         """Returns what decides the weights: number of threads and folder names are not among it."""

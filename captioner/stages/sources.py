@@ -6,7 +6,8 @@ test split moves `evaluate` and `extract`, but not `train`.
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
@@ -19,7 +20,8 @@ from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import WeightsOrigin, resolve_weights
-from captioner.datasets.records import SPLITS, CaptionDataset
+from captioner.datasets.records import SPLITS, CaptionDataset, CaptionedImages
+from captioner.packing import PackedSequence, pack_digests
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.fingerprint import Collection, Inputs
 from captioner.pipeline.stage import StageRun
@@ -68,17 +70,16 @@ class Sources:
         )
 
     @cached_property
-    def image_digests(self) -> Mapping[str, str]:
-        """Image id -> SHA-256 of the file; of an unreadable file, the reason instead."""
-        files = {image.image_id: image.file for image in self.dataset.images}
-        return digest_images(files, self.digests)
+    def image_digests(self) -> PackedSequence[str]:
+        """SHA-256 of each image's file, in order; of an unreadable file, the reason instead."""
+        return pack_digests(digest_images(self.dataset.images.files, self.digests))
 
     @cached_property
-    def caption_digests(self) -> Mapping[str, str]:
-        """Image id -> SHA-256 of its split and captions."""
-        return {
-            image.image_id: _digest([image.split, *image.captions]) for image in self.dataset.images
-        }
+    def caption_digests(self) -> PackedSequence[str]:
+        """SHA-256 of each image's split and captions, in order."""
+        images = self.dataset.images
+        pairs = zip(images.splits, images.captions, strict=True)
+        return PackedSequence((_digest([split, *own]) for split, own in pairs), bytes.hex)
 
     def weights_file(self, run: StageRun) -> str:
         """Returns where a stage that needs the encoder finds its weights."""
@@ -99,21 +100,15 @@ class Sources:
         """Returns the captions and the split of each image in some splits."""
         return self._collect("captioned image", self.caption_digests, splits)
 
-    def _collect(self, noun: str, digests: Mapping[str, str], splits: Sequence[str]) -> Collection:
+    def _collect(
+        self, noun: str, digests: PackedSequence[str], splits: Sequence[str]
+    ) -> Collection:
         """Returns the digests of some splits' images: for all stages the same, digested once."""
         key = (noun, *splits)
         if key not in self._collections:
-            chosen = {name: digests[name] for split in splits for name in self._image_ids[split]}
+            chosen = SplitDigests(self.dataset.images, digests, frozenset(splits))
             self._collections[key] = Collection(noun, chosen)
         return self._collections[key]
-
-    @cached_property
-    def _image_ids(self) -> Mapping[str, list[str]]:
-        """Split -> its images, in order."""
-        image_ids: dict[str, list[str]] = {split: [] for split in SPLITS}
-        for image in self.dataset.images:
-            image_ids[image.split].append(image.image_id)
-        return image_ids
 
     def backbone_inputs(self) -> dict[str, Any]:
         """Returns what decides the encoder."""
@@ -146,10 +141,25 @@ class Sources:
         return {f"{name}.{key}": value for key, value in values.items()}
 
 
-def digest_images(files: Mapping[str, str | Path], digests: DigestCache) -> dict[str, str]:
-    """Returns name -> SHA-256 of each file; of an unreadable file, the reason instead."""
-    names = track(list(files), "look at") if len(files) > MANY_IMAGES else files
-    return {name: _digest_or_reason(files[name], digests) for name in names}
+@dataclass(frozen=True)
+class SplitDigests:
+    """Image id -> digest in some splits, put together from what is packed whenever it is read."""
+
+    images: CaptionedImages
+    digests: PackedSequence[str]
+    splits: frozenset[str]
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Yields the pairs, in the order of the images."""
+        pairs = zip(self.images.image_ids, self.digests, strict=True)
+        return itertools.compress(pairs, map(self.splits.__contains__, self.images.splits))
+
+
+def digest_images(files: Sequence[str | Path], digests: DigestCache) -> Iterator[str]:
+    """Yields the SHA-256 of each file; of an unreadable file, the reason instead."""
+    with digests.at_hand():
+        for file in track(files, "look at") if len(files) > MANY_IMAGES else files:
+            yield _digest_or_reason(file, digests)
 
 
 def _digest_or_reason(file: str | Path, digests: DigestCache) -> str:
@@ -165,8 +175,6 @@ def library_inputs(*packages: str) -> dict[str, str]:
     return {f"library.{name}": ".".join(v.split(".")[:2]) for name, v in versions.items()}
 
 
-def _digest(texts: Iterable[str]) -> str:
+def _digest(texts: Iterable[str]) -> bytes:
     """Returns the SHA-256 of a JSON list, written without the cost of an encoder for each."""
-    return hashlib.sha256(
-        f"[{', '.join(map(encode_basestring_ascii, texts))}]".encode()
-    ).hexdigest()
+    return hashlib.sha256(f"[{', '.join(map(encode_basestring_ascii, texts))}]".encode()).digest()

@@ -70,7 +70,7 @@ def list_sources(folder: Path) -> list[ImageSource]:
 def extract(sources, folder: Path, encoder=None, **options) -> ExtractionSummary:
     encoder = FakeEncoder() if encoder is None else encoder
     options = {"batch_size": 4, "workers": 2, "load": load_tiny, **options}
-    return extract_features(sources, encoder, folder, **options)
+    return extract_features(sources, encoder, folder, **options)[1]
 
 
 def read_bytes(folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from captioner.features.store import FeatureStore, FeatureWriter
 
 SHAPES = {"vector": (5,), "grid": (2, 3, 4)}
 ROWS_PER_SHARD = 7
+INDEX_KEYS = ["version", "shapes", "dtypes", "encoder", "rows_per_shard", "image_ids", "digests"]
 NUM_ROWS = 30
 
 
@@ -58,6 +60,20 @@ def test_rows_come_back_in_any_order(store):
         assert np.array_equal(values, ROWS[kind][chosen])
     assert store.read("grid", []).shape == (0, 2, 3, 4)
     assert (store.image_ids, store.digests, store.shapes) == (IMAGE_IDS, DIGESTS, SHAPES)
+
+
+def test_rows_come_in_their_order(store):
+    for kind in SHAPES:
+        values = np.concatenate(list(store.read_in_order(kind)))
+        assert values.dtype == np.float32
+        assert np.array_equal(values, ROWS[kind])
+
+
+def test_the_index_is_json_with_a_line_for_each_value(store):
+    text = (store.folder / "index.json").read_text()
+    index = json.loads(text)
+    assert list(index) == INDEX_KEYS
+    assert text == json.dumps(index, indent=0) + "\n"
 
 
 @pytest.mark.parametrize("num_rows", [1, 6, 7, 8, 14, 30])
@@ -139,7 +155,7 @@ def test_failures_survive_a_reopening_once(tmp_path):
     arrays = {kind: rows[:2] for kind, rows in ROWS.items()}
     writer.append(IMAGE_IDS[:2], DIGESTS[:2], arrays, [bad])
     writer = open_writer(tmp_path / "store")
-    assert writer.batches[0].failures == (bad,)
+    assert next(writer.batches()).failures == (bad,)
     writer.seal()
     (line,) = (tmp_path / "store" / "failures.jsonl").read_text().splitlines()
     assert json.loads(line) == {
@@ -244,6 +260,22 @@ def test_a_store_can_be_moved(store, tmp_path):
     shutil.move(store.folder, tmp_path / "elsewhere")
     moved = FeatureStore.open(tmp_path / "elsewhere")
     assert np.array_equal(moved.read("vector", IMAGE_IDS), ROWS["vector"])
+
+
+def test_what_is_written_does_not_stay_in_memory(tmp_path):
+    writer = FeatureWriter(tmp_path / "store", {"vector": (1,)})
+    append_many(writer, 0)
+    tracemalloc.start()
+    for batch in range(1, 11):
+        append_many(writer, batch)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 10_000, "more than a byte for each of 10,000 images"
+
+
+def append_many(writer: FeatureWriter, batch: int) -> None:
+    image_ids = [f"{batch}/{number}" for number in range(1000)]
+    writer.append(image_ids, ["0" * 64] * 1000, {"vector": np.ones((1000, 1), np.float32)})
 
 
 def test_a_hundred_thousand_rows_open_without_reading_them(tmp_path):

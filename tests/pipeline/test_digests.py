@@ -37,6 +37,18 @@ def test_an_unchanged_file_is_read_once(tmp_path, photo, monkeypatch):
     assert calls == [photo]
 
 
+def test_many_files_are_asked_for_at_once(tmp_path, photo, monkeypatch):
+    calls = hashing_is_counted(monkeypatch)
+    DigestCache(tmp_path / "cache").save()
+    for _ in range(2):
+        cache = DigestCache(tmp_path / "cache")
+        with cache.at_hand():
+            assert cache.digest(photo) == cache.digest(photo) == hash_file(photo)
+        assert cache.digest(photo) == hash_file(photo)
+        cache.save()
+    assert calls == [photo]
+
+
 def test_an_edit_in_place_with_the_old_time_stamp_is_noticed(tmp_path, photo):
     cache = DigestCache(tmp_path / "cache")
     before, status = cache.digest(photo), photo.stat()

@@ -9,6 +9,7 @@ from captioner.datasets.records import CaptionDataset, CaptionedImage, Captioned
 from captioner.decoders.spec import DecoderSpec
 from captioner.errors import ConfigError
 from captioner.pipeline.digests import DigestCache
+from captioner.pipeline.fingerprint import summarise
 from captioner.stages import evaluate, train
 from captioner.stages.sources import Sources
 
@@ -30,7 +31,8 @@ def inputs_of(tmp_path):
             for i in images
         ]
         dataset = CaptionDataset("toy", CaptionedImages(changed))
-        return declare(Sources(settings, dataset, DigestCache(tmp_path / "digests"))).inputs
+        sources = Sources(settings, dataset, DigestCache(tmp_path / "digests"))
+        return summarise(declare(sources).inputs)
 
     return compute
 
