@@ -151,6 +151,7 @@ class DecoderSection(_Section):
     tied_embeddings: bool | None = None
     normalise_features: bool | None = None
     standardise_features: bool | None = None
+    image_scale: Positive | None = None
     image_activation: Literal["linear", "relu"] | None = None
     image_dropout: Share | None = None
     embedding_dropout: Share | None = None

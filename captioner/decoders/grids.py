@@ -63,6 +63,8 @@ class ImageGrids:
         places_NLC, mean_NC = self._read(grids_NHWC)
         if self._spec.standardise_features:
             places_NLC, mean_NC = self._of_places(places_NLC), self._of_means(mean_NC)
+        scale = self._spec.image_scale
+        places_NLC, mean_NC = places_NLC * scale, mean_NC * scale
         if not dropout.drops(self._spec.image_dropout):
             return places_NLC, mean_NC
         kept_NC = dropout(tf.ones_like(mean_NC), self._spec.image_dropout)

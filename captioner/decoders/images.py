@@ -16,7 +16,7 @@ from captioner.errors import DecoderError
 
 
 class ImageVectors:
-    """How a decoder reads image vectors: normalised, standardised, some dropped in training.
+    """How a decoder reads image vectors: normalised, standardised, scaled, some dropped.
 
     Args:
         spec: of a kind that reads one vector an image.
@@ -48,7 +48,7 @@ class ImageVectors:
         vectors_NF = self._normalise(vectors_NF)
         if self._spec.standardise_features:
             vectors_NF = self._statistics(vectors_NF)
-        return dropout(vectors_NF, self._spec.image_dropout)
+        return dropout(vectors_NF * self._spec.image_scale, self._spec.image_dropout)
 
     def _normalise(self, vectors_NF: tf.Tensor) -> tf.Tensor:
         if not self._spec.normalise_features:

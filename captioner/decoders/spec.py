@@ -1,6 +1,7 @@
 """What a decoder is, apart from its weights: everything needed to rebuild it."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +32,9 @@ class DecoderSpec:
         standardise_features: then subtract the training images' mean and divide by their
             deviation, entry by entry (of a grid, channel by channel), so that what all images
             share does not drown what differs.
+        image_scale: then multiply by this, above 0. A step of Adam moves each weight of the image
+            projection about as far, so that its outcome moves by the learning rate times the sum
+            of all entries: thousands of entries of about 1 learn too fast, and words badly.
         image_activation: what follows the image projection, "linear" or "relu".
         image_dropout: share of the image features dropped in training, 0 to below 1.
         embedding_dropout: the same for the words that the LSTM reads.
@@ -56,6 +60,7 @@ class DecoderSpec:
     tied_embeddings: bool = True
     normalise_features: bool = True
     standardise_features: bool = False
+    image_scale: float = 1.0
     image_activation: Literal["linear", "relu"] = "linear"
     image_dropout: float = 0.0
     embedding_dropout: float = 0.5
@@ -115,6 +120,10 @@ class DecoderSpec:
                 or any(size < 1 for size in self.feature_shape),
                 f"feature_shape={self.feature_shape} does not fit "
                 f"feature_kind={self.feature_kind!r}: a vector has 1 dimension, a grid 3",
+            ),
+            (
+                not 0 < self.image_scale < math.inf,
+                f"image_scale={self.image_scale}, expected a number above 0",
             ),
             (
                 self.image_activation not in ("linear", "relu"),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -180,6 +181,16 @@ def test_standardised_features_forget_scale_and_offset_of_the_training_images(ki
         outputs.append(predict(decoder, features_N[:N]))
     np.testing.assert_allclose(outputs[0], outputs[1], atol=0.05)
     assert "image_statistics/mean" in decoder.weights
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scaled_features_are_as_smaller_features(kind):
+    spec = small_spec(kind, V, normalise_features=False)
+    images_N = np.random.default_rng(2).normal(size=(N, *spec.feature_shape)).astype(np.float32)
+    scaled = build_decoder(replace(spec, image_scale=0.25), seed=1)
+    expected = predict(build_decoder(spec, seed=1), images_N / 4)
+    np.testing.assert_allclose(predict(scaled, images_N), expected, atol=1e-6)
+    assert np.abs(predict(scaled, 4 * images_N) - expected).max() > 1e-3
 
 
 def test_places_and_mean_of_a_standardised_grid_have_statistics_of_their_own():

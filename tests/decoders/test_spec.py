@@ -23,6 +23,7 @@ def test_a_description_survives_json(kind):
         ({"feature_shape": (7, 7, 3)}, r"feature_shape=\(7, 7, 3\) does not fit feature_kind='vec"),
         ({"feature_kind": "box"}, "feature_kind='box'"),
         ({"output_dropout": 1.0}, r"output_dropout=1\.0, expected 0 to <1"),
+        ({"image_scale": 0.0}, r"image_scale=0\.0, expected a number above 0"),
         ({"image_activation": "tanh"}, "image_activation='tanh', expected 'linear' or 'relu'"),
     ],
 )
