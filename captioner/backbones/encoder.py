@@ -26,7 +26,8 @@ class Encoder:
     """Turns images into features.
 
     Every call runs the same graph on a batch of the same size, the last one filled up, so
-    nothing is compiled twice and an image's features do not depend on its neighbours.
+    nothing is compiled twice and an image's features do not depend on its neighbours. Threads
+    may encode at the same time.
 
     Args:
         spec: what the network is.

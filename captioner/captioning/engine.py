@@ -30,7 +30,7 @@ _LOOKAHEAD = 3
 
 
 class CaptionEngine:
-    """Captions decoded images in one way of searching; the two steps may run in two threads.
+    """Captions decoded images in one way of searching; the two steps may run in threads.
 
     Args:
         encoder: maps images to features.

@@ -1,9 +1,11 @@
 """Images in, captions out, in the same order: decoding, encoding and searching overlap.
 
-    listing -> decoding threads -> encoder thread -> search thread -> whoever asks
+    listing -> decoding threads -> two encoding threads -> search thread -> whoever asks
 
-A search is cheaper the more images it has at once, an encoder is not, so several encoded batches
-are searched together. A few batches at most are on their way, whatever the number of images.
+Two batches are in the encoder at once: a network has steps that keep one processor alone busy,
+and the other batch fills these gaps. A search is cheaper the more images it has at once, an
+encoder is not, so several encoded batches are searched together. A few batches at most are on
+their way, whatever the number of images.
 
 Dimension key: B images of a batch, M images of some batches, H and W sides of the encoder's input.
 """
@@ -18,10 +20,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from captioner.captioning.caption import Caption
-from captioner.captioning.overlap import map_ahead, overlap
 from captioner.errors import ImageError
+from captioner.overlap import map_ahead, overlap
 
 _BATCHES_DECODED_AHEAD = 2
+_BATCHES_ENCODED_AT_ONCE = 2
 
 
 class Engine(Protocol):
@@ -36,7 +39,7 @@ class Engine(Protocol):
         """How many such batches `search` should get at once; fewer at the end are as good."""
 
     def encode(self, images_BHWC: np.ndarray) -> np.ndarray:
-        """Maps uint8 (B, H, W, 3) to features (B, ...)."""
+        """Maps uint8 (B, H, W, 3) to features (B, ...); called in threads."""
 
     def search(self, features: np.ndarray) -> Sequence[Caption]:
         """Returns the captions of M images, from their features (M, ...)."""
@@ -132,15 +135,17 @@ def _load_or_say_why(path: Path, load: LoadImage) -> np.ndarray | str:
 
 
 def _encode(batches: Iterator[Batch[Source]], engine: Engine) -> Iterator[Encoded[Source]]:
-    for batch in batches:
+    def encode(batch: Batch[Source]) -> np.ndarray | None:
         good = batch.good()
         if not good:
-            yield batch, None
-            continue
+            return None
         images_BHWC = np.stack([batch.made[i] for i in good])
         for i in good:
             batch.made[i] = None
-        yield batch, engine.encode(images_BHWC)
+        return engine.encode(images_BHWC)
+
+    at_once = _BATCHES_ENCODED_AT_ONCE
+    return map_ahead(encode, batches, workers=at_once, ahead=at_once)
 
 
 def _gather(

@@ -1,8 +1,8 @@
 """Extraction: image files in, a finished feature store out.
 
-Threads decode the next batches while the encoder works on the current one, so the run takes
-about as long as the slower of the two. Every finished batch is on disk; an interrupted run
-continues behind the last one and ends in the same bytes.
+Threads decode the next batches while the encoder works on the ones before and the rows of
+earlier ones are written, so no processor waits. Every finished batch is on disk; an interrupted
+run continues behind the last one and ends in the same bytes.
 
 Dimension key: B images of a batch, H and W sides of the encoder's input.
 """
@@ -10,7 +10,7 @@ Dimension key: B images of a batch, H and W sides of the encoder's input.
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,11 +32,18 @@ from captioner.features.sources import (
 )
 from captioner.features.store import FeatureStore, FeatureWriter
 from captioner.features.summary import ExtractionSummary
+from captioner.overlap import map_ahead
 from captioner.progress import Progress
+
+# A network has steps that keep one processor alone busy; another batch fills these gaps.
+BATCHES_ENCODED_AT_ONCE = 2
+BATCHES_TAKEN = BATCHES_ENCODED_AT_ONCE + 1  # and one to go on with while rows are written
+
+Decoded = tuple[PlannedBatch, list[np.ndarray | Failure]]
 
 
 class ImageEncoder(Protocol):
-    """What extraction needs of an encoder."""
+    """What extraction needs of an encoder; threads call it at the same time."""
 
     @property
     def spec(self) -> Any:
@@ -121,9 +128,13 @@ class _Extraction:
         rest = itertools.islice(self._sources, self._num_settled, None)
         batches = plan_batches(rest, self._earlier.knows, batch_size)
         progress = Progress("extract", len(self._sources), initial=self._num_settled)
-        with progress, closing(decode_ahead(batches, load, workers)) as decoded:
-            for batch, images in decoded:
-                self._settle(batch, images)
+        with (
+            progress,
+            closing(decode_ahead(batches, load, workers)) as decoded,
+            closing(self._encode_ahead(decoded)) as encoded,
+        ):
+            for (batch, images), features in encoded:
+                self._settle(batch, images, features)
                 progress.advance(len(batch.sources))
         with _explaining(self._folder):
             self._check_any_row()
@@ -153,7 +164,22 @@ class _Extraction:
         self._writer.rewind(num_batches)
         return num_images
 
-    def _settle(self, batch: PlannedBatch, images: Sequence[np.ndarray | Failure]) -> None:
+    def _encode_ahead(
+        self, decoded: Iterable[Decoded]
+    ) -> Generator[tuple[Decoded, Mapping[str, np.ndarray]], None, None]:
+        """Yields each batch with the features of those of its images that could be decoded."""
+
+        def encode(item: Decoded) -> Mapping[str, np.ndarray]:
+            return self._encode([image for image in item[1] if not isinstance(image, Failure)])
+
+        return map_ahead(encode, decoded, workers=BATCHES_ENCODED_AT_ONCE, ahead=BATCHES_TAKEN)
+
+    def _settle(
+        self,
+        batch: PlannedBatch,
+        images: Sequence[np.ndarray | Failure],
+        encoded: Mapping[str, np.ndarray],
+    ) -> None:
         """Puts one batch into the store: computed and reused rows in the order of the sources."""
         failures = [image for image in images if isinstance(image, Failure)]
         failed = {failure.image_id for failure in failures}
@@ -162,7 +188,6 @@ class _Extraction:
             for source, is_computed in zip(batch.sources, batch.computed, strict=True)
             if source.image_id not in failed
         ]
-        encoded = self._encode([image for image in images if not isinstance(image, Failure)])
         arrays = self._interleave(batch.select(False), encoded, [flag for _, flag in rows])
         with _explaining(self._folder):
             self._writer.append(

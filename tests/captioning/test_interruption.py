@@ -134,9 +134,12 @@ def test_a_full_disk_stops_the_run_and_can_be_resumed(photos, tmp_path, monkeypa
 
 def test_another_request_takes_over_what_an_interrupted_one_did(photos, tmp_path):
     class Interrupted(ColourEngine):
+        has_searched = False
+
         def search(self, features):
-            if self.num_images > 2:
+            if self.has_searched:
                 raise KeyboardInterrupt
+            self.has_searched = True
             return super().search(features)
 
     listing = Listing([str(photos)], recursive=True)

@@ -8,8 +8,8 @@ import pytest
 from fake_model import ColourEngine, load
 
 from captioner.captioning.folders import ListedImage
-from captioner.captioning.overlap import map_ahead, overlap
 from captioner.captioning.stream import caption_stream
+from captioner.overlap import map_ahead, overlap
 
 
 class Counted:
@@ -81,8 +81,8 @@ def test_a_stream_of_many_images_takes_few_in_advance(draw):
     num_seen = 0
     for batch in caption_stream(listed, engine, load, workers=2):
         num_seen += len(batch)
-        # Two batches of images being decoded, one encoded and one searched, one on offer each.
-        assert source.num_taken - num_seen <= 8 + 5 * 4
+        # Two batches of images being decoded, two encoded, one searched, and those on offer.
+        assert source.num_taken - num_seen <= 8 + 6 * 4
     assert (num_seen, engine.num_images, engine.num_calls) == (400, 400, 100)
 
 
@@ -100,7 +100,7 @@ def test_stages_work_at_the_same_time(draw):
 
     class Watched(ColourEngine):
         def encode(self, images_BHWC):
-            if self.num_calls:  # before, there is nothing to search
+            if self.num_calls > 1:  # before, there is nothing to search
                 watch("encode")
             return super().encode(images_BHWC)
 
@@ -108,9 +108,21 @@ def test_stages_work_at_the_same_time(draw):
             watch("search")
             return super().search(features)
 
-    listed = [ListedImage("", str(path))] * 12
-    assert sum(map(len, caption_stream(listed, Watched(4), load, workers=1))) == 12
+    listed = [ListedImage("", str(path))] * 24
+    assert sum(map(len, caption_stream(listed, Watched(4), load, workers=1))) == 24
     assert seen_together.is_set()
+
+
+def test_two_batches_are_in_the_encoder_at_once(draw):
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(ColourEngine):
+        def encode(self, images_BHWC):
+            both.wait()  # broken, and raised, where no second batch comes
+            return super().encode(images_BHWC)
+
+    listed = [ListedImage("", str(draw("one.png")))] * 16
+    assert sum(map(len, caption_stream(listed, Meeting(4), load, workers=1))) == 16
 
 
 def test_an_encoder_that_breaks_stops_the_stream(draw):

@@ -18,6 +18,7 @@ from feature_fakes import (
 )
 
 from captioner.errors import FeatureError
+from captioner.features.extraction import BATCHES_TAKEN
 from captioner.features.sources import BATCHES_AHEAD, ImageSource
 from captioner.features.store import FeatureStore
 from captioner.features.summary import ExtractionSummary
@@ -168,7 +169,7 @@ def test_few_images_are_in_memory_at_a_time(tmp_path):
         return load_tiny(content)
 
     extract(list_sources(tmp_path / "images"), tmp_path / "store", Counting(), load=load, workers=4)
-    assert 4 < most <= 4 * (BATCHES_AHEAD + 1)
+    assert 4 < most <= 4 * (BATCHES_AHEAD + BATCHES_TAKEN)
 
 
 def test_decoding_overlaps_the_encoder(images, tmp_path):
@@ -190,7 +191,19 @@ def test_decoding_overlaps_the_encoder(images, tmp_path):
         return load_tiny(content)
 
     extract(sources, tmp_path / "store", Waiting(), load=load, batch_size=1, workers=1)
-    assert during_encode == [True]
+    assert during_encode[0]
+
+
+def test_two_batches_are_in_the_encoder_at_once(images, tmp_path):
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(FakeEncoder):
+        def encode(self, images_BHWC):
+            both.wait()  # broken, and raised, where no second batch comes
+            return super().encode(images_BHWC)
+
+    sources = list_sources(images)
+    assert extract(sources, tmp_path / "store", Meeting(), batch_size=5).num_computed == 10
 
 
 @pytest.mark.parametrize(

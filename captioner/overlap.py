@@ -42,7 +42,7 @@ def overlap(items: Iterable[Item], *, ahead: int = 1) -> Generator[Item, None, N
 
 def map_ahead(
     make: Callable[[Item], Made], items: Iterable[Item], *, workers: int, ahead: int
-) -> Iterator[tuple[Item, Made]]:
+) -> Generator[tuple[Item, Made], None, None]:
     """Yields each item with what `make` gives for it, in order, while threads make the next.
 
     Args:
@@ -52,7 +52,7 @@ def map_ahead(
         ahead: how many items are taken before the first is yielded.
     """
     taken: deque[tuple[Item, Future[Made]]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
     try:
         for item in items:
             taken.append((item, pool.submit(make, item)))
