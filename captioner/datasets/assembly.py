@@ -13,7 +13,6 @@ from captioner.datasets.image_folder import ImageFolder, image_id_of, is_image_n
 from captioner.datasets.records import (
     SPLITS,
     CaptionDataset,
-    CaptionedImage,
     CaptionedImages,
     Skip,
     Split,
@@ -107,20 +106,18 @@ def assemble(source: DatasetSource, contents: Contents, images: ImageFolder) -> 
     names = _choose_names(captions, contents)
     splits = _assign_splits(source, contents, images, names)
     _report_uncaptioned(contents, images, captions)
-    captioned = [
-        CaptionedImage(image_id, images.file_of(name), tuple(captions[name]), splits[image_id])
-        for image_id, name in sorted(names.items())
-        if image_id in splits
-    ]
+    image_ids = sorted(filter(splits.__contains__, names))
+    captioned = CaptionedImages(
+        image_ids,
+        (images.file_of(names[image_id]) for image_id in image_ids),
+        (tuple(captions[names[image_id]]) for image_id in image_ids),
+        map(splits.__getitem__, image_ids),
+    )
     skips = tuple(dict.fromkeys(contents.skips))
     if not captioned:
         raise DatasetError(_explain_emptiness(source, images, skips))
     return CaptionDataset(
-        source.format,
-        CaptionedImages(captioned),
-        skips,
-        tuple(contents.files),
-        tuple(contents.notes),
+        source.format, captioned, skips, tuple(contents.files), tuple(contents.notes)
     )
 
 

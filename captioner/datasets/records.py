@@ -4,7 +4,7 @@ Dimension key: N images, M captions of an image.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -44,18 +44,20 @@ class CaptionedImages(PackedTable[CaptionedImage]):
     A column is gone through in a fraction of the time that whole records take.
 
     Args:
-        images: the records, in the order that they keep.
+        image_ids, files, captions, splits: of each image in order; see `CaptionedImage`.
     """
 
-    def __init__(self, images: Sequence[CaptionedImage]) -> None:
-        self.image_ids = pack_texts(image.image_id for image in images)
-        self.files = pack_texts(image.file for image in images)
-        self.captions: PackedSequence[tuple[str, ...]] = PackedSequence(
-            (image.captions for image in images), tuple
-        )
-        self.splits = PackedSequence(
-            (SPLITS.index(image.split) for image in images), SPLITS.__getitem__
-        )
+    def __init__(
+        self,
+        image_ids: Iterable[str],
+        files: Iterable[str],
+        captions: Iterable[tuple[str, ...]],
+        splits: Iterable[Split],
+    ) -> None:
+        self.image_ids = pack_texts(image_ids)
+        self.files = pack_texts(files)
+        self.captions: PackedSequence[tuple[str, ...]] = PackedSequence(captions, tuple)
+        self.splits = PackedSequence(map(SPLITS.index, splits), SPLITS.__getitem__)
         super().__init__(CaptionedImage, self.image_ids, self.files, self.captions, self.splits)
 
 

@@ -45,11 +45,13 @@ def read_rows(file: TextFile, delimiter: str, caption_columns: Collection[str]) 
     for number, line in enumerate(file.lines, start=1):
         if number < next_number or not line.strip():  # or part of a field that spans lines
             continue
-        fields, num_lines = _read_record(file.lines, number - 1, delimiter, len(header))
+        fields = line.split(delimiter)
+        if len(fields) != len(header) or '"' in line:  # most lines are as simple as that
+            fields, num_lines = _read_record(file.lines, number - 1, delimiter, len(header))
+            next_number = number + num_lines
         if len(fields) > len(header):
             fields = _join_excess(fields, len(header), caption_column, delimiter)
         yield Row(file.place(number), dict(zip(header, fields, strict=False)))
-        next_number = number + num_lines
 
 
 def _read_record(

@@ -40,7 +40,7 @@ class DigestCache:
         Raises:
             OSError: the file cannot be read.
         """
-        key = os.fsencode(os.path.join(self._root, file))
+        key = os.fsencode(file if os.path.isabs(file) else os.path.join(self._root, file))
         status = os.stat(file)
         stamp = _stamp(status)
         known_stamp, _, sha256 = self._recall(key).partition(" ")

@@ -38,22 +38,27 @@ class Collection:
     @property
     def digest(self) -> str:
         """One SHA-256 over the JSON list of all pairs of name and digest, sorted by name."""
-        return str(self._summary["sha256"])
+        return str(self.summary()["sha256"])
 
     def summary(self) -> dict[str, Any]:
         """Returns what a manifest shows instead of thousands of lines."""
         return dict(self._summary)
 
     @cached_property
-    def _summary(self) -> dict[str, Any]:
-        """Computed once, since runs ask for it often.
+    def _summary(self) -> Mapping[str, Any]:
+        pairs = [encode_pair(*pair) for pair in sorted(self.digests.items())]
+        return summarise_pairs(self.noun, pairs)
 
-        Of text and not of lists, which by the hundred thousand set off the search for garbage.
-        """
-        digests, quote = dict(self.digests.items()), encode_basestring_ascii
-        pairs = ",".join(f"[{quote(name)},{quote(digests[name])}]" for name in sorted(digests))
-        sha256 = hashlib.sha256(f"[{pairs}]".encode()).hexdigest()
-        return {"noun": self.noun, "count": len(digests), "sha256": sha256}
+
+def encode_pair(name: str, digest: str) -> str:
+    """Returns a name and its digest as JSON."""
+    return f"[{encode_basestring_ascii(name)},{encode_basestring_ascii(digest)}]"
+
+
+def summarise_pairs(noun: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """Returns the summary of a collection, given the `encode_pair` of each, sorted by name."""
+    sha256 = hashlib.sha256(f"[{','.join(pairs)}]".encode()).hexdigest()
+    return {"noun": noun, "count": len(pairs), "sha256": sha256}
 
 
 Inputs = Mapping[str, Value | Collection]

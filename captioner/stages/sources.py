@@ -6,9 +6,8 @@ test split moves `evaluate` and `extract`, but not `train`.
 
 import hashlib
 import importlib.metadata
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -20,13 +19,14 @@ from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import WeightsOrigin, resolve_weights
-from captioner.datasets.records import SPLITS, CaptionDataset, CaptionedImages
+from captioner.datasets.records import SPLITS, CaptionDataset
 from captioner.packing import PackedSequence, pack_digests
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.fingerprint import Collection, Inputs
 from captioner.pipeline.stage import StageRun
 from captioner.progress import track
 from captioner.settings import Settings
+from captioner.stages.split_collections import collect_splits
 
 ENCODER_WEIGHTS = "encoder.weights.h5"  # what stage `pretrain` leaves
 MANY_IMAGES = 5000  # from here on, reading them all is worth a progress bar
@@ -51,9 +51,6 @@ class Sources:
     name: str = ""
     command: str | None = None
     pretrained: Inputs | None = None
-    _collections: dict[tuple[str, ...], Collection] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     @cached_property
     def spec(self) -> BackboneSpec:
@@ -94,21 +91,19 @@ class Sources:
 
     def images(self, splits: Sequence[str] = SPLITS) -> Collection:
         """Returns the content of the photographs in some splits."""
-        return self._collect("image", self.image_digests, splits)
+        return self._image_collections[frozenset(splits)]
 
     def captions(self, splits: Sequence[str] = SPLITS) -> Collection:
         """Returns the captions and the split of each image in some splits."""
-        return self._collect("captioned image", self.caption_digests, splits)
+        return self._caption_collections[frozenset(splits)]
 
-    def _collect(
-        self, noun: str, digests: PackedSequence[str], splits: Sequence[str]
-    ) -> Collection:
-        """Returns the digests of some splits' images: for all stages the same, digested once."""
-        key = (noun, *splits)
-        if key not in self._collections:
-            chosen = SplitDigests(self.dataset.images, digests, frozenset(splits))
-            self._collections[key] = Collection(noun, chosen)
-        return self._collections[key]
+    @cached_property
+    def _image_collections(self) -> Mapping[frozenset[str], Collection]:
+        return collect_splits("image", self.dataset.images, self.image_digests)
+
+    @cached_property
+    def _caption_collections(self) -> Mapping[frozenset[str], Collection]:
+        return collect_splits("captioned image", self.dataset.images, self.caption_digests)
 
     def backbone_inputs(self) -> dict[str, Any]:
         """Returns what decides the encoder."""
@@ -139,20 +134,6 @@ class Sources:
         section: BaseModel = getattr(self.settings, name)
         values = section.model_dump(mode="json", exclude=set(without))
         return {f"{name}.{key}": value for key, value in values.items()}
-
-
-@dataclass(frozen=True)
-class SplitDigests:
-    """Image id -> digest in some splits, put together from what is packed whenever it is read."""
-
-    images: CaptionedImages
-    digests: PackedSequence[str]
-    splits: frozenset[str]
-
-    def items(self) -> Iterator[tuple[str, str]]:
-        """Yields the pairs, in the order of the images."""
-        pairs = zip(self.images.image_ids, self.digests, strict=True)
-        return itertools.compress(pairs, map(self.splits.__contains__, self.images.splits))
 
 
 def digest_images(files: Sequence[str | Path], digests: DigestCache) -> Iterator[str]:

@@ -100,7 +100,7 @@ def make_dataset(folder, splits, broken=()):
         if number in broken:
             path.write_bytes(b"no picture")
         images.append(CaptionedImage(str(number), str(path), ("a dog",) * (1 + number % 2), split))
-    return CaptionDataset("table", CaptionedImages(images))
+    return CaptionDataset("table", CaptionedImages(*zip(*images, strict=True)))
 
 
 def test_a_sound_data_set_is_counted(tmp_path):

@@ -30,7 +30,7 @@ def inputs_of(tmp_path):
             )
             for i in images
         ]
-        dataset = CaptionDataset("toy", CaptionedImages(changed))
+        dataset = CaptionDataset("toy", CaptionedImages(*zip(*changed, strict=True)))
         sources = Sources(settings, dataset, DigestCache(tmp_path / "digests"))
         return summarise(declare(sources).inputs)
 
