@@ -49,7 +49,7 @@ def read_index(folder: Path) -> tuple[StoreLayout, list[str], list[str]]:
     if not is_finished(folder):
         raise FeatureError(_describe_absence(folder))
     try:
-        index = json.loads((folder / INDEX_NAME).read_bytes())
+        index = json.loads((folder / INDEX_NAME).read_text(encoding="utf-8"))
         if index["version"] != STORE_VERSION:
             raise ValueError(f"version {index['version']!r} instead of {STORE_VERSION}")
         layout = StoreLayout.from_json(index)

@@ -21,7 +21,7 @@ from captioner.errors import ArtifactError
 from captioner.files import sync_file, sync_folder, write_json
 from captioner.pipeline.collections_file import read_collections, write_collections
 from captioner.pipeline.digests import DigestCache
-from captioner.pipeline.fingerprint import summarise
+from captioner.pipeline.fingerprint import explain_change, summarise
 from captioner.pipeline.stage import Stage
 
 MANIFEST = "manifest.json"
@@ -69,6 +69,7 @@ class ArtifactStore:
     def __init__(self, root: Path, digests: DigestCache) -> None:
         self.root = root
         self._digests = digests
+        self._changes: dict[tuple[str, str], tuple[str, ...]] = {}  # from, to -> in words
 
     def find(self, stage: str, fingerprint: str) -> Artifact | None:
         """Returns the whole artifact with this fingerprint, or None where there is none.
@@ -157,15 +158,26 @@ class ArtifactStore:
         except (OSError, ValueError):
             return {}
 
-    def last_inputs(self, pipeline: str, stage: str) -> dict[str, Any] | None:
-        """Returns the inputs of what a pipeline made last in a stage, or None."""
-        fingerprint = self.pointers(pipeline).get(stage)
-        if fingerprint is None:
-            return None
+    def last_change(self, pipeline: str, stage: Stage) -> tuple[str, ...]:
+        """Says in words what differs from what a pipeline made last in a stage.
+
+        Nothing where it made nothing that is still there. Compared once, since a run asks
+        three times and the inputs may be hundreds of thousands.
+        """
+        before = self.pointers(pipeline).get(stage.name)
+        if before is None:
+            return ()
+        key = (before, stage.fingerprint())
+        if key not in self._changes:
+            self._changes[key] = self._compare(self.folder(stage.name, before), stage)
+        return self._changes[key]
+
+    def _compare(self, folder: Path, stage: Stage) -> tuple[str, ...]:
         try:
-            return read_artifact(stage, self.folder(stage, fingerprint)).inputs()
+            before = read_artifact(stage.name, folder).inputs()
         except (ArtifactError, OSError, ValueError, KeyError):
-            return None
+            return ()
+        return tuple(explain_change(before, stage.inputs)) or ("its format changed",)
 
     def unreferenced(self) -> list[Path]:
         """Returns the folders of artifacts and leftovers that no pipeline points to."""

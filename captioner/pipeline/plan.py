@@ -11,7 +11,6 @@ from enum import Enum
 
 from captioner.errors import UsageError
 from captioner.pipeline.artifacts import Artifact, ArtifactStore, DamagedArtifactError
-from captioner.pipeline.fingerprint import explain_change
 from captioner.pipeline.stage import Stage
 
 
@@ -100,17 +99,10 @@ def _examine_stage(stage: Stage, store: ArtifactStore, pipeline: str) -> StageSt
         return StageState(stage, Verdict.DAMAGED, (str(error),))
     if artifact is not None:
         return StageState(stage, Verdict.UP_TO_DATE, (), artifact)
-    reasons = _explain_stale(stage, store, pipeline)
+    reasons = store.last_change(pipeline, stage)
     if store.staging(stage.name, fingerprint).is_dir():
         return StageState(stage, Verdict.INTERRUPTED, ("will continue where it stopped", *reasons))
     return StageState(stage, Verdict.STALE if reasons else Verdict.MISSING, reasons)
-
-
-def _explain_stale(stage: Stage, store: ArtifactStore, pipeline: str) -> tuple[str, ...]:
-    before = store.last_inputs(pipeline, stage.name)
-    if before is None:
-        return ()
-    return tuple(explain_change(before, stage.inputs)) or ("its format changed",)
 
 
 def _check_selection(selection: Selection, names: Sequence[str]) -> None:

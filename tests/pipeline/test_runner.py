@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from captioner.errors import ArtifactError, CaptionerError, LockedError, UsageError
+from captioner.pipeline import artifacts
 from captioner.pipeline.artifacts import ArtifactStore
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.fingerprint import Collection
@@ -94,6 +95,18 @@ def test_the_reason_is_told_in_words(toy):
     assert str(grind) == str(brew) == "stale, 2 beans added"
     toy.word = "leaf"
     assert 'word changed from "bean" to "leaf"' in str(toy.runner().examine()[0])
+
+
+def test_inputs_are_compared_once_in_a_run(toy, monkeypatch):
+    toy.run()
+    toy.word = "leaf"
+    compared = []
+    explain_change = artifacts.explain_change
+    monkeypatch.setattr(
+        artifacts, "explain_change", lambda *both: compared.append(both) or explain_change(*both)
+    )
+    assert toy.run().executed == ("grind", "brew")
+    assert len(compared) == 2
 
 
 def test_before_the_first_run_nothing_is_stale(toy):
