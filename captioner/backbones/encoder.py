@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.backbones.folding import fold_norms
+from captioner.backbones.narrowing import narrow_kernels
 from captioner.backbones.preprocessing import preprocess
 from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec, Preprocessing
@@ -139,7 +140,7 @@ def load_encoder(
     origin = resolve_weights(spec, weights, seed)
     network = build_network(spec, choose_precision(spec, precision))
     load_weights(network, spec, origin)
-    network = fold_norms(network, keep=(spec.vector_layer, spec.grid_layer))
+    network = narrow_kernels(fold_norms(network, keep=(spec.vector_layer, spec.grid_layer)))
     return Encoder(spec, network, origin.preprocessing, outputs, batch_size)
 
 

@@ -21,22 +21,26 @@ def fold_norms(network: keras.Model, keep: Collection[str] = ()) -> keras.Model:
 
     Args:
         network: a functional model with its weights; it stays as it is. Models inside it are
-            folded as well; one with operations that are no layers is returned unchanged.
+            folded as well; one with operations that are no layers, or a sequential one, is returned
+            unchanged.
         keep: names of convolutions whose own output is wanted, before it is normalised.
 
     Returns:
         A network of the same layer names; a folded normalisation is an identity.
     """
+    if isinstance(network, keras.Sequential):
+        return network
     norms = _find_foldable(network, keep)
     parts = {x.name: fold_norms(x, keep) for x in network.layers if isinstance(x, keras.Model)}
     is_plain = all(isinstance(part, keras.Layer) for part in network.operations)
-    if not (norms or parts) or not is_plain:
+    has_changed = norms or any(part is not network.get_layer(x) for x, part in parts.items())
+    if not has_changed or not is_plain:
         return network
     folded = {norm.name for norm in norms.values()}
 
     def clone(layer: keras.Layer) -> keras.Layer:
         if layer.name in folded:
-            return layers.Identity(name=layer.name, dtype=layer.dtype_policy)
+            return layers.Identity(name=layer.name, dtype=layer.dtype_policy.name)
         if layer.name in parts:
             return parts[layer.name]
         bias = {"use_bias": True} if layer.name in norms else {}
@@ -52,7 +56,7 @@ def fold_norms(network: keras.Model, keep: Collection[str] = ()) -> keras.Model:
         if layer.name in norms:
             _assign_folded(clean.get_layer(layer.name), layer, norms[layer.name])
         elif layer.variables and layer.name not in folded and layer.name not in parts:
-            _copy_state(layer, clean.get_layer(layer.name))
+            copy_state(layer, clean.get_layer(layer.name))
     return clean
 
 
@@ -92,7 +96,7 @@ def _assign_folded(target: Convolution, source: Convolution, norm: Any) -> None:
     target.bias.assign((bias_C + (_array(norm.beta) if norm.center else 0.0)).astype(np.float32))
 
 
-def _copy_state(source: keras.Layer, target: keras.Layer) -> None:
+def copy_state(source: keras.Layer, target: keras.Layer) -> None:
     """Copies weights, and through the layer's own door: some keep what they derive from them."""
     state: dict[str, Any] = {}
     source.save_own_variables(state)

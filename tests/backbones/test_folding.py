@@ -73,6 +73,19 @@ def test_what_does_not_follow_a_bare_convolution_alone_is_left(activation):
     assert fold_norms(network) is network
 
 
+def test_a_sequence_inside_a_network_is_left():
+    """As ConvNeXt has them; the normalisations before it are folded all the same."""
+    stem = small_network()
+    inner = keras.Sequential([layers.Conv2D(2, 1), layers.BatchNormalization()])
+    network = keras.Model(stem.input, inner(stem.output))
+    folded = fold_norms(network)
+    assert norms_of(folded) == []
+    assert_same(network, folded)
+    alone = keras.Input(stem.output.shape[1:])
+    network = keras.Model(alone, inner(alone))
+    assert fold_norms(network) is network
+
+
 def test_mixed_precision_stays():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
