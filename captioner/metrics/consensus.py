@@ -82,9 +82,7 @@ class Consensus:
             vectors_NF: float (N, F), the features of the images.
             image_index_H: integers (H,), 0 to N - 1: the image of each caption.
         """
-        neighbours_NL = rank_neighbours(
-            vectors_NF, self._vectors_TF, self._num_neighbours, centred=True
-        )
+        neighbours_NL = rank_neighbours(vectors_NF, self._vectors_TF, self._num_neighbours)
         ngrams = count_caption_ngrams(ids_HS)
         cider_H = np.zeros(len(ids_HS))
         holders_E = np.zeros(len(ngrams.keys_E))

@@ -18,35 +18,23 @@ def find_neighbours(vectors_NF: np.ndarray, training_TF: np.ndarray) -> np.ndarr
     return rank_neighbours(vectors_NF, training_TF, 1)[:, 0]
 
 
-def rank_neighbours(
-    vectors_NF: np.ndarray, training_TF: np.ndarray, num: int, *, centred: bool = False
-) -> np.ndarray:
+def rank_neighbours(vectors_NF: np.ndarray, training_TF: np.ndarray, num: int) -> np.ndarray:
     """Returns the rows of the `num` most similar training vectors, nearest first, int64 (N, num).
 
     Similarity is the cosine; of equally similar vectors the first in order come first.
-
-    Args:
-        vectors_NF: float (N, F).
-        training_TF: float (T, F).
-        num: 1 to T.
-        centred: whether the mean direction of the training vectors is taken away first. All
-            features of a rectified network share it, so that it says nothing of what differs.
     """
     starts = range(0, len(vectors_NF), _BLOCK_IMAGES)
     blocks = (vectors_NF[start : start + _BLOCK_IMAGES] for start in starts)
-    mean_F = _mean_direction(training_TF) if centred else None
-    return np.concatenate([_rank_block(block_BF, training_TF, num, mean_F) for block_BF in blocks])
+    return np.concatenate([_rank_block(block_BF, training_TF, num) for block_BF in blocks])
 
 
-def _rank_block(
-    vectors_BF: np.ndarray, training_TF: np.ndarray, num: int, mean_F: np.ndarray | None
-) -> np.ndarray:
+def _rank_block(vectors_BF: np.ndarray, training_TF: np.ndarray, num: int) -> np.ndarray:
     """Returns the neighbours of some vectors, int64 (B, L): the best of each block, merged."""
-    vectors_BF = _find_directions(vectors_BF, mean_F)
+    vectors_BF = _normalise_rows(vectors_BF)
     rows_BL = np.empty((len(vectors_BF), 0), np.int64)
     cosines_BL = np.empty((len(vectors_BF), 0), np.float32)
     for start in range(0, len(training_TF), _BLOCK_TRAINING):
-        training_XF = _find_directions(training_TF[start : start + _BLOCK_TRAINING], mean_F)
+        training_XF = _normalise_rows(training_TF[start : start + _BLOCK_TRAINING])
         cosines_BX = vectors_BF @ training_XF.T
         best_BL = _find_largest(cosines_BX, min(num, len(training_XF)))
         rows_BL = np.hstack([rows_BL, start + best_BL])
@@ -71,19 +59,6 @@ def _find_largest(values_BX: np.ndarray, num: int) -> np.ndarray:
         reaching = np.flatnonzero(values_X >= least)
         largest[row] = reaching[np.argsort(-values_X[reaching], kind="stable")[:num]]
     return largest
-
-
-def _mean_direction(training_TF: np.ndarray) -> np.ndarray:
-    sum_F = np.zeros(training_TF.shape[1])
-    for start in range(0, len(training_TF), _BLOCK_TRAINING):
-        sum_F += _normalise_rows(training_TF[start : start + _BLOCK_TRAINING]).sum(axis=0)
-    return (sum_F / len(training_TF)).astype(np.float32)
-
-
-def _find_directions(vectors: np.ndarray, mean_F: np.ndarray | None) -> np.ndarray:
-    """Returns vectors of length 1: as they are, or seen from the mean direction."""
-    directions = _normalise_rows(vectors)
-    return directions if mean_F is None else _normalise_rows(directions - mean_F)
 
 
 def _normalise_rows(vectors: np.ndarray) -> np.ndarray:

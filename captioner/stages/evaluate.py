@@ -118,7 +118,7 @@ def describe_search(settings: EvaluateSection) -> str | None:
 
 def _describe_consensus(settings: EvaluateSection) -> str:
     bleu = f",bleu{settings.consensus_bleu:g}" if settings.consensus_bleu else ""
-    return f"consensus{settings.consensus:g}{bleu}x{settings.neighbours}centred"
+    return f"consensus{settings.consensus:g}{bleu}x{settings.neighbours}"
 
 
 def score(

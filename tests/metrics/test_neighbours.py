@@ -26,20 +26,6 @@ def test_neighbours_are_nearest_by_angle():
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_centred_neighbours_are_nearest_by_angle_as_seen_from_the_mean():
-    generator = np.random.default_rng(0)
-    vectors, training = generator.normal(2, size=(10, 5)), generator.normal(2, size=(20, 5))
-    mean = np.mean(training / np.linalg.norm(training, axis=1, keepdims=True), axis=0)
-    seen, seen_training = (
-        array / np.linalg.norm(array, axis=1, keepdims=True) - mean for array in (vectors, training)
-    )
-    expected = rank_neighbours(seen, seen_training, 8)
-    ranked = rank_neighbours(vectors, training, 8, centred=True)
-    np.testing.assert_array_equal(ranked, expected)
-    assert (ranked != rank_neighbours(vectors, training, 8)).any()
-
-
-@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("num", [1, 3, 8, 15, 30])
 def test_of_equals_the_first_in_order_come_first(num):
     generator = np.random.default_rng(1)
