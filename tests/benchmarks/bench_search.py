@@ -16,7 +16,7 @@ import json
 import random
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def make_contenders(features: RepeatedGrids) -> dict[str, Callable[[], dict]]:
     quick = CaptionGenerator(
         load_decoders(folder, precision=find_precision("auto")),
         vocabulary,
-        replace(choose_search(SETTINGS), length_exponent=SETTINGS.length_exponent),
+        choose_search(SETTINGS),
         batch_size=SEARCH_SIZE,
     )
     contenders = {
