@@ -1,4 +1,7 @@
-"""A run in a process of its own, for tests that kill it: python killable_run.py FOLDER TABLES."""
+"""A run in a process of its own, for tests that kill it.
+
+python killable_run.py FOLDER TABLES [SEARCHES], where it waits for its death after so many searches
+"""
 
 import sys
 import time
@@ -14,12 +17,17 @@ from captioner.captioning.publisher import Publisher
 
 
 class SlowEngine(ColourEngine):
-    is_known = False
+    def __init__(self, max_searches: float) -> None:
+        super().__init__()
+        self.max_searches = max_searches
+        self.num_searches = 0
 
     def search(self, features):
-        if not self.is_known:
+        if self.num_searches == 0:
             print("captioning", flush=True)
-            self.is_known = True
+        if self.num_searches == self.max_searches:
+            time.sleep(600)
+        self.num_searches += 1
         time.sleep(0.01)
         return super().search(features)
 
@@ -34,9 +42,10 @@ def outputs(tables: Path) -> Outputs:
     )
 
 
-def run(folder: str, tables: str) -> None:
+def run(folder: str, tables: str, max_searches: str = "inf") -> None:
+    engine = SlowEngine(float(max_searches))
     job = CaptionJob(
-        Listing([folder], recursive=True), outputs(Path(tables)), lambda: loaded(SlowEngine())
+        Listing([folder], recursive=True), outputs(Path(tables)), lambda: loaded(engine)
     )
     print(job.run().num_resumed, flush=True)
 
