@@ -122,10 +122,13 @@ class PretrainSection(_Section):
 class ExtractSection(_Section):
     """What is computed from each photograph; batch size and workers do not change it.
 
-    `outputs` is the vector, and the grid as well where the decoder reads it, unless set here.
+    `outputs` is the vector, and the grid as well where the decoder reads it, unless set here. The
+    grid is averaged to `grid_side` places a side, so that it takes less disk and training time;
+    without it, it stays as the encoder makes it.
     """
 
     outputs: FeatureKinds | None = None
+    grid_side: Annotated[int, Field(ge=2)] | None = None
     precision: Precision = "auto"
     batch_size: Count = 32
     workers: Count | None = None

@@ -74,6 +74,12 @@ def find_feature_faults(settings: Settings) -> list[str]:
             f"[extract] outputs = {list(settings.feature_kinds)}: the nearest-neighbour baseline "
             "reads the vector; add 'vector', or leave outputs out"
         )
+    if settings.extract.grid_side is not None and "grid" not in settings.feature_kinds:
+        faults.append(
+            f"[extract] grid_side = {settings.extract.grid_side}: no grid is extracted, since "
+            f"decoder.kind '{kind}' reads the {reads}; leave it out, or set decoder.kind to "
+            "'attention'"
+        )
     if settings.train.features is not None and reads == "grid":
         faults.append(
             f"[train] features = {settings.train.features!r}: a features.pkl holds vectors, and "

@@ -146,6 +146,13 @@ def test_defaults_and_fields_are_those_of_what_they_configure(pipeline_file):
 ATTENTION = f'{SCENES}\n[decoder]\nkind = "attention"\n'
 
 
+def test_places_of_a_grid_that_nobody_reads_are_a_fault(pipeline_file):
+    chosen = ["extract.grid_side=5"]
+    assert Pipeline.load(pipeline_file(ATTENTION), chosen).settings.extract.grid_side == 5
+    with pytest.raises(ConfigError, match="grid_side = 5: no grid is extracted"):
+        Pipeline.load(pipeline_file(SCENES), chosen)
+
+
 def test_what_is_extracted_follows_from_the_decoder(pipeline_file):
     load = Pipeline.load
     assert load(pipeline_file(SCENES)).settings.feature_kinds == ("vector",)

@@ -36,6 +36,11 @@ class Encoder:
         preprocessing: what the weights were trained to see.
         outputs: "vector", "grid" or both, from one pass.
         batch_size: images in a batch.
+        grid_side: the grid is averaged to so many places a side, 2 or more; None leaves it as it
+            is.
+
+    Raises:
+        UsageError: `outputs` names something else, or the grid has fewer places than that.
     """
 
     def __init__(
@@ -45,6 +50,8 @@ class Encoder:
         preprocessing: Preprocessing,
         outputs: Sequence[str] = ("vector",),
         batch_size: int = 32,
+        *,
+        grid_side: int | None = None,
     ) -> None:
         self.spec = spec
         self.outputs = tuple(outputs)
@@ -57,6 +64,8 @@ class Encoder:
         features = {kind: find_output(network, layers[kind]) for kind in self.outputs}
         if "vector" in features and features["vector"].ndim > 2:  # a grid of 1 x 1
             features["vector"] = keras.layers.Flatten(name="flat_vector")(features["vector"])
+        if "grid" in features and grid_side is not None:
+            features["grid"] = _average_places(spec, features["grid"], grid_side)
         model = keras.Model(network.inputs, [features[kind] for kind in self.outputs])
         self._shapes = {
             kind: tuple(output.shape[1:])
@@ -115,6 +124,7 @@ def load_encoder(
     outputs: Sequence[str] = ("vector",),
     precision: Precision = "auto",
     batch_size: int = 32,
+    grid_side: int | None = None,
 ) -> Encoder:
     """Builds an encoder and loads its weights.
 
@@ -126,9 +136,11 @@ def load_encoder(
         precision: of the arithmetic. "auto" is bfloat16 where processor and network gain from
             it: VGG-16 is four times as fast, at a cosine of 0.9999 to float32.
         batch_size: images in a batch.
+        grid_side: the grid is averaged to so many places a side, 2 or more; None leaves it as it
+            is.
 
     Raises:
-        UsageError: the name is unknown.
+        UsageError: the name is unknown, or the grid has fewer places than `grid_side` asks for.
         WeightsError: the weights cannot be had or belong to another network.
 
     Example:
@@ -141,7 +153,7 @@ def load_encoder(
     network = build_network(spec, choose_precision(spec, precision))
     load_weights(network, spec, origin)
     network = narrow_kernels(fold_norms(network, keep=(spec.vector_layer, spec.grid_layer)))
-    return Encoder(spec, network, origin.preprocessing, outputs, batch_size)
+    return Encoder(spec, network, origin.preprocessing, outputs, batch_size, grid_side=grid_side)
 
 
 def build_network(
@@ -159,6 +171,21 @@ def build_network(
 def find_output(network: keras.Model, layer: str) -> keras.KerasTensor:
     """Returns what a layer, or a bare operation between layers, gives."""
     return next(x.output for x in network.operations if x.name == layer)
+
+
+def _average_places(
+    spec: BackboneSpec, grid_BHWC: keras.KerasTensor, side: int
+) -> keras.KerasTensor:
+    """Averages the places of a grid to (B, side, side, C); windows overlap where none fit."""
+    height, width = grid_BHWC.shape[1:3]
+    if side > min(height, width):
+        raise UsageError(
+            f"extract.grid_side = {side}: the grid of {spec.title} has only {height} x {width} "
+            "places. Leave grid_side out, or lower it."
+        )
+    if (height, width) == (side, side):
+        return grid_BHWC
+    return keras.layers.AdaptiveAveragePooling2D(side, name="average_places")(grid_BHWC)
 
 
 def choose_precision(spec: BackboneSpec, precision: Precision) -> Literal["float32", "bfloat16"]:

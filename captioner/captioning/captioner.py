@@ -75,13 +75,15 @@ class Captioner:
         check_weights(model)
         self._decoder = load_decoders(model.path, precision=find_precision(precision))
         self._vocabulary = Vocabulary.load(model.path / VOCABULARY)
+        reads = self._decoder.spec
         self._encoder = load_encoder(
             backbone.name,
             weights=backbone.weights,
             seed=backbone.seed,
-            outputs=(self._decoder.spec.feature_kind,),
+            outputs=(reads.feature_kind,),
             precision=precision,
             batch_size=batch_size,
+            grid_side=_grid_side(reads.feature_shape),
         )
         self._engines: dict[SearchSettings, CaptionEngine] = {}
 
@@ -302,6 +304,12 @@ def check_weights(model: ModelFolder) -> None:
             f"{record.digest}, and '{record.weights}' now gives {origin.digest}. Its captions "
             "would be wrong: install the weights it was trained on, or train it again."
         )
+
+
+def _grid_side(feature_shape: tuple[int, ...]) -> int | None:
+    """Returns how many places a side the decoder's grid has; a grid that is averaged is square."""
+    side = feature_shape[0]
+    return side if feature_shape[:-1] == (side, side) else None
 
 
 def _result(listed: ListedImage, made: Caption | str) -> ImageResult:

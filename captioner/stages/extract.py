@@ -25,6 +25,7 @@ def declare(sources: Sources) -> Stage:
             seed=backbone.seed,
             outputs=sources.settings.feature_kinds,
             precision=settings.precision,
+            grid_side=settings.grid_side,
         )
         store, summary = extract_features(
             PackedTable(ImageSource, images.image_ids, images.files, sources.image_digests),

@@ -122,9 +122,12 @@ class Sources:
     def encoding_inputs(self) -> dict[str, Any]:
         """Returns what decides the features of a given photograph."""
         extract = self.settings.extract
+        # Where grids stay as they are, features made before the setting existed still serve.
+        side = {} if extract.grid_side is None else {"extract.grid_side": extract.grid_side}
         return {
             **self.backbone_inputs(),
             "extract.outputs": list(self.settings.feature_kinds),
+            **side,
             "extract.precision": extract.precision,
             **library_inputs("pillow", "tensorflow"),
         }

@@ -1,6 +1,7 @@
 """Encoders at work: registry, weights, pre-processing, batches, self-checks."""
 
 import dataclasses
+import functools
 import http.server
 import threading
 
@@ -48,6 +49,24 @@ def test_shapes(lite0, images):
 def test_the_vector_is_the_mean_of_the_grid(lite0, images):
     features = lite0.encode(images)
     np.testing.assert_allclose(features["grid"].mean(axis=(1, 2)), features["vector"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("side", [2, 3, 5, 6])
+def test_grids_are_averaged_to_fewer_places(lite0, images, side):
+    """Place i of n covers rows floor(7 i / n) to ceil(7 (i + 1) / n), as in PyTorch."""
+    load = functools.partial(load_encoder, "efficientnet_lite0", outputs=("grid",), batch_size=4)
+    found = load(grid_side=side).encode(images)["grid"]
+    whole = lite0.encode(images)["grid"]
+    rows = [slice(7 * i // side, -(-7 * (i + 1) // side)) for i in range(side)]
+    expected = [[whole[:, y, x].mean(axis=(1, 2)) for x in rows] for y in rows]
+    np.testing.assert_allclose(found, np.moveaxis(expected, 2, 0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_grid_has_no_more_places_than_the_network_makes():
+    whole = load_encoder("lenet", weights="random", outputs=("grid",), grid_side=5)
+    assert whole.shapes == {"grid": (5, 5, 16)}
+    with pytest.raises(UsageError, match="grid_side = 6: the grid of LeNet-5 has only 5 x 5"):
+        load_encoder("lenet", weights="random", outputs=("grid",), grid_side=6)
 
 
 def test_features_do_not_depend_on_how_many_images_come_along(lite0, images):

@@ -425,13 +425,13 @@ def test_a_second_run_at_the_same_time_is_told_who_holds_the_folder(project, cal
 def test_attention_rewards_and_an_ensemble_from_photographs_to_scores(project, call):
     """The grid is extracted because the decoder reads it; the second phase follows the first."""
     chosen = ["decoder.kind=attention", "decoder.attention_units=16", "train.reward_epochs=1"]
-    chosen += ["train.members=2"]
+    chosen += ["train.members=2", "extract.grid_side=5"]
     options = [word for setting in chosen for word in ("--set", setting)]
     code, out, err = call("run", "tiny.toml", *options)
     assert code == 0, err
     artifacts = project / "artifacts" / "tiny"
     described = json.loads((artifacts / "train" / "decoder.json").read_text())
-    assert (described["feature_kind"], described["feature_shape"]) == ("grid", [7, 7, 1280])
+    assert (described["feature_kind"], described["feature_shape"]) == ("grid", [5, 5, 1280])
     for folder in (artifacts / "train", artifacts / "train" / "members" / "1"):
         with open(folder / "history.csv", newline="") as file:
             phases = [row["phase"] for row in csv.DictReader(file)]
@@ -440,7 +440,7 @@ def test_attention_rewards_and_an_ensemble_from_photographs_to_scores(project, c
     assert (artifacts / "extract" / "features.pkl").exists()
     assert len((artifacts / "evaluate" / "captions.jsonl").read_text().splitlines()) > 3
     report = (artifacts / "evaluate" / "report.html").read_text(encoding="utf-8")
-    assert ' data-rows="7" data-columns="7" data-fit="squash" data-shape="1.0">' in report
+    assert ' data-rows="5" data-columns="5" data-fit="squash" data-shape="1.0">' in report
     assert ' data-looks="' in report
     code, out, err = call("caption", image_paths(project)[0], "--model", artifacts / "train")
     assert code == 0, err
