@@ -128,7 +128,7 @@ class ExtractSection(_Section):
     """
 
     outputs: FeatureKinds | None = None
-    grid_side: Annotated[int, Field(ge=2)] | None = None
+    grid_side: Count | None = None
     precision: Precision = "auto"
     batch_size: Count = 32
     workers: Count | None = None

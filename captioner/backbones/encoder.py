@@ -36,8 +36,7 @@ class Encoder:
         preprocessing: what the weights were trained to see.
         outputs: "vector", "grid" or both, from one pass.
         batch_size: images in a batch.
-        grid_side: the grid is averaged to so many places a side, 2 or more; None leaves it as it
-            is.
+        grid_side: the grid is averaged to so many places a side; None leaves it as it is.
 
     Raises:
         UsageError: `outputs` names something else, or the grid has fewer places than that.
@@ -136,8 +135,7 @@ def load_encoder(
         precision: of the arithmetic. "auto" is bfloat16 where processor and network gain from
             it: VGG-16 is four times as fast, at a cosine of 0.9999 to float32.
         batch_size: images in a batch.
-        grid_side: the grid is averaged to so many places a side, 2 or more; None leaves it as it
-            is.
+        grid_side: the grid is averaged to so many places a side; None leaves it as it is.
 
     Raises:
         UsageError: the name is unknown, or the grid has fewer places than `grid_side` asks for.
@@ -176,7 +174,7 @@ def find_output(network: keras.Model, layer: str) -> keras.KerasTensor:
 def _average_places(
     spec: BackboneSpec, grid_BHWC: keras.KerasTensor, side: int
 ) -> keras.KerasTensor:
-    """Averages the places of a grid to (B, side, side, C); windows overlap where none fit."""
+    """Averages the places of a grid to (B, side, side, C)."""
     height, width = grid_BHWC.shape[1:3]
     if side > min(height, width):
         raise UsageError(
@@ -185,7 +183,22 @@ def _average_places(
         )
     if (height, width) == (side, side):
         return grid_BHWC
-    return keras.layers.AdaptiveAveragePooling2D(side, name="average_places")(grid_BHWC)
+    rows_SH, columns_SW = _average_windows(height, side), _average_windows(width, side)
+    averaged_BSWC = keras.ops.einsum("sh,bhwc->bswc", rows_SH, grid_BHWC)
+    return keras.ops.einsum("tw,bswc->bstc", columns_SW, averaged_BSWC)
+
+
+def _average_windows(length: int, side: int) -> np.ndarray:
+    """Returns the matrix, (side, length), that averages a line of places in `side` windows.
+
+    They are as even as can be and overlap where they must, as in PyTorch's adaptive pooling.
+    Keras has that as a layer since 3.13 only.
+    """
+    weights = np.zeros((side, length), np.float32)
+    for place in range(side):
+        start, end = length * place // side, -(-length * (place + 1) // side)
+        weights[place, start:end] = 1 / (end - start)
+    return weights
 
 
 def choose_precision(spec: BackboneSpec, precision: Precision) -> Literal["float32", "bfloat16"]:

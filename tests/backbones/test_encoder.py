@@ -51,7 +51,7 @@ def test_the_vector_is_the_mean_of_the_grid(lite0, images):
     np.testing.assert_allclose(features["grid"].mean(axis=(1, 2)), features["vector"], rtol=1e-4)
 
 
-@pytest.mark.parametrize("side", [2, 3, 5, 6])
+@pytest.mark.parametrize("side", [1, 3, 5, 6])
 def test_grids_are_averaged_to_fewer_places(lite0, images, side):
     """Place i of n covers rows floor(7 i / n) to ceil(7 (i + 1) / n), as in PyTorch."""
     load = functools.partial(load_encoder, "efficientnet_lite0", outputs=("grid",), batch_size=4)
