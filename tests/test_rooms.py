@@ -10,7 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "captioner"
 FLOORS = [
-    {"errors", "files", "names", "overlap", "packing", "processor", "progress"},
+    {"errors", "files", "guarded_pickle", "names", "overlap", "packing", "processor"}
+    | {"progress"},
     {"backbone_names", "checkpoint", "config", "config_faults", "history", "resizing"}
     | {"settings", "settings_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}

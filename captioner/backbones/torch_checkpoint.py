@@ -11,8 +11,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from captioner.backbones.torch_pickle import ByteOrder, RefusedError, Storage, Tensor, load_pickle
+from captioner.backbones.torch_pickle import ByteOrder, Storage, Tensor, load_pickle
 from captioner.errors import WeightsError
+from captioner.guarded_pickle import RefusedError
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

@@ -1,21 +1,22 @@
 """The pickled part of a PyTorch checkpoint, read without PyTorch and without running any of it.
 
-A pickle is a program. Here it may build dicts, lists, tuples, strings and numbers, and may ask for
-the few names with which PyTorch describes a tensor; what it gets are inert stand-ins. The numbers
-of the tensors lie outside the pickle: each tensor names a storage, which is filled afterwards.
+Admitted are the few names with which PyTorch describes a tensor. The numbers of the tensors lie
+outside the pickle: each tensor names a storage, which is filled afterwards.
 """
 
 import math
 import pickle
 import sys
 from collections.abc import Callable, Iterable
-from typing import IO, Any, ClassVar, Literal, NoReturn
+from typing import IO, Any, ClassVar, Literal
 
 import numpy as np
 
+from captioner.guarded_pickle import GuardedUnpickler, StandIn, refuse
+
 ByteOrder = Literal["<", ">"]
 
-_LONGEST_NAME = 120  # of what a hostile file asks for, in the error
+_LONGEST_KEY = 120  # of a hostile file, in the error
 _MOST_DIMENSIONS = 32
 _ADMITTED_OPCODES = b"".join(
     (
@@ -31,10 +32,6 @@ _ADMITTED_OPCODES = b"".join(
         pickle.BINPERSID,
     )
 )
-
-
-class RefusedError(Exception):
-    """The pickle asked for what it may not have; the text says for what."""
 
 
 class Storage:
@@ -61,14 +58,14 @@ class Storage:
     def values(self) -> np.ndarray:
         """The numbers, (num_values,); bfloat16, which NumPy lacks, as float32."""
         if self._values is None:
-            raise ValueError(f"storage {self.key[:_LONGEST_NAME]!r} has no content")
+            raise ValueError(f"storage {self.key[:_LONGEST_KEY]!r} has no content")
         return self._values
 
     def fill(self, content: bytes, byte_order: ByteOrder) -> None:
         """Takes its numbers as they lie in the file."""
         if len(content) != self.num_bytes:
             raise ValueError(
-                f"storage {self.key[:_LONGEST_NAME]!r} has {len(content)} bytes, not the "
+                f"storage {self.key[:_LONGEST_KEY]!r} has {len(content)} bytes, not the "
                 f"{self.num_bytes} that its tensors expect"
             )
         dtype = _DTYPES[self.type_name]
@@ -99,7 +96,7 @@ class Tensor:
         self._shape, self._strides = tuple(shape), tuple(strides)
 
     def __setstate__(self, state: Any) -> None:
-        _refuse("a change of a tensor")
+        refuse("a change of a tensor")
 
     def to_array(self) -> np.ndarray:
         """Returns the values, once the storage is filled; a read-only view of them."""
@@ -125,28 +122,15 @@ def load_pickle(file: IO[bytes], storages: dict[str, Storage]) -> Any:
         RefusedError: it asks for more than that.
         Exception: of any kind, where the pickle is damaged.
     """
-    return _Unpickler(file, storages).load()
+    return _TensorUnpickler(file, storages).load()
 
 
-class _Unpickler(pickle._Unpickler):
-    """Knows the names and opcodes that describe tensors, and no others.
-
-    Based on the unpickler written in Python: the one in C keeps its memo in a table, and a file
-    of a few bytes that stores under number 2**32 - 1 makes it claim 64 GiB.
-    """
+class _TensorUnpickler(GuardedUnpickler):
+    """Knows the names and opcodes that describe tensors, and no others."""
 
     def __init__(self, file: IO[bytes], storages: dict[str, Storage]) -> None:
-        super().__init__(file, encoding="latin1")
+        super().__init__(file, _STAND_INS)
         self._storages = storages
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Returns the stand-in for an admitted name."""
-        asked_for = f"{module}.{name}"
-        if module == "torch" and name in _DTYPES:
-            return _StorageType(name)
-        if asked_for not in _STAND_INS:
-            _refuse(asked_for)
-        return _STAND_INS[asked_for]
 
     def persistent_load(self, pid: Any) -> Storage:
         """Returns the storage that ("storage", type, key, device, length) names."""
@@ -156,13 +140,11 @@ class _Unpickler(pickle._Unpickler):
         if not _is_natural(num_values):
             raise ValueError("a storage's length is no natural number")
         if any(part is not None for part in view):
-            _refuse("a view of a storage, as PyTorch before 0.4 wrote them")
+            refuse("a view of a storage, as PyTorch before 0.4 wrote them")
         storage = self._storages.setdefault(key, Storage(key, storage_type.name, num_values))
         if (storage.type_name, storage.num_values) != (storage_type.name, num_values):
             raise ValueError("two storages share a key")
         return storage
-
-    stack: list[Any]  # of the base class
 
     def _load_empty_dict(self) -> None:
         self.stack.append(_Entries())
@@ -184,7 +166,7 @@ class _Entries(dict[Any, Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(key, str | int | float):
-            _refuse("a dict whose keys are neither strings nor numbers")
+            refuse("a dict whose keys are neither strings nor numbers")
         super().__setitem__(key, value)
 
     def __setstate__(self, state: Any) -> None:
@@ -203,21 +185,6 @@ class _Inert:
         pass
 
 
-class _StandIn:
-    """Something that a pickle may name and call, but never alter."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._function(*arguments)
-
-    def __setstate__(self, state: Any) -> None:
-        _refuse("a change of PyTorch itself")
-
-
 class _StorageType:
     """Stands for `torch.FloatStorage` and its kin."""
 
@@ -227,7 +194,7 @@ class _StorageType:
         self.name = name
 
     def __setstate__(self, state: Any) -> None:
-        _refuse("a change of PyTorch itself")
+        refuse("a change of PyTorch itself")
 
 
 def _is_natural(number: Any) -> bool:
@@ -237,10 +204,6 @@ def _is_natural(number: Any) -> bool:
 
 def _rebuild_parameter(tensor: Any, *_: Any) -> Any:
     return tensor
-
-
-def _refuse(asked_for: str) -> NoReturn:
-    raise RefusedError(asked_for[:_LONGEST_NAME])
 
 
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -256,12 +219,13 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "BoolStorage": np.dtype("u1"),
 }
 _STAND_INS = {
-    "collections.OrderedDict": _StandIn(_Entries),
-    "torch._utils._rebuild_tensor": _StandIn(Tensor),
-    "torch._utils._rebuild_tensor_v2": _StandIn(Tensor),
-    "torch._utils._rebuild_parameter": _StandIn(_rebuild_parameter),
-    "torch._utils._rebuild_parameter_with_state": _StandIn(_rebuild_parameter),
-    "torch.Size": _StandIn(_Inert),
-    "torch.device": _StandIn(_Inert),
-    "argparse.Namespace": _StandIn(_Inert),  # the training options, in many checkpoints
+    **{f"torch.{name}": _StorageType(name) for name in _DTYPES},
+    "collections.OrderedDict": StandIn(_Entries, "Python"),
+    "torch._utils._rebuild_tensor": StandIn(Tensor, "PyTorch"),
+    "torch._utils._rebuild_tensor_v2": StandIn(Tensor, "PyTorch"),
+    "torch._utils._rebuild_parameter": StandIn(_rebuild_parameter, "PyTorch"),
+    "torch._utils._rebuild_parameter_with_state": StandIn(_rebuild_parameter, "PyTorch"),
+    "torch.Size": StandIn(_Inert, "PyTorch"),
+    "torch.device": StandIn(_Inert, "PyTorch"),
+    "argparse.Namespace": StandIn(_Inert, "Python"),  # the training options, in many checkpoints
 }
