@@ -51,6 +51,7 @@ class AttentionDecoder(Decoder):
 
     def encode(self, features_N: tf.Tensor, dropout: Dropout) -> dict[str, tf.Tensor]:
         places_NLC, mean_NC = self._grids(features_N, dropout)
+        places_NLC = tf.cast(places_NLC, self._to_keys.compute_dtype)  # or both layers would
         return {
             "input": self._to_input(mean_NC),
             "state": self._to_state(mean_NC),

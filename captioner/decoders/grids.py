@@ -61,14 +61,15 @@ class ImageGrids:
         would give away what is missing (Tompson et al. 2015, arXiv:1411.4280).
         """
         places_NLC, mean_NC = self._read(grids_NHWC)
-        if self._spec.standardise_features:
-            places_NLC, mean_NC = self._of_places(places_NLC), self._of_means(mean_NC)
-        scale = self._spec.image_scale
-        places_NLC, mean_NC = places_NLC * scale, mean_NC * scale
-        if not dropout.drops(self._spec.image_dropout):
-            return places_NLC, mean_NC
+        # One factor for both scale and dropout: each pass over the places of a batch takes long.
         kept_NC = dropout(tf.ones_like(mean_NC), self._spec.image_dropout)
-        return places_NLC * kept_NC[:, None], mean_NC * kept_NC
+        factor_NC = kept_NC * self._spec.image_scale
+        if not self._spec.standardise_features:
+            return places_NLC * factor_NC[:, None], mean_NC * factor_NC
+        return (
+            self._of_places(places_NLC, factor_NC[:, None]),
+            self._of_means(mean_NC, factor_NC),
+        )
 
     def _read(self, grids_NHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         places_NLC = tf.reshape(grids_NHWC, [-1, self.num_places, self.num_channels])

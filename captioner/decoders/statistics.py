@@ -46,7 +46,12 @@ class ImageStatistics:
         self._mean.assign(mean_C)
         self._deviation.assign(np.sqrt(variance_C) + SMALLEST_DEVIATION)
 
-    def __call__(self, features: tf.Tensor) -> tf.Tensor:
-        """Returns features (..., C), float32, with mean 0 and deviation 1 over those added."""
+    def __call__(self, features: tf.Tensor, factor: tf.Tensor | float = 1.0) -> tf.Tensor:
+        """Returns features (..., C), float32, with mean 0 and deviation 1 over those added.
+
+        Args:
+            features: float32 (..., C).
+            factor: what they are multiplied by besides, of any shape that broadcasts to theirs.
+        """
         mean_C, deviation_C = tf.stop_gradient(self._mean), tf.stop_gradient(self._deviation)
-        return (features - mean_C) / deviation_C
+        return (features - mean_C) * (factor / deviation_C)
