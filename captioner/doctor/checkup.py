@@ -90,9 +90,10 @@ def _check_machine(pipeline: Pipeline, artifacts: Path, images: int) -> Iterator
     settings = pipeline.settings
     spec = find_spec(settings.backbone.name)
     shapes: dict[str, tuple[int, ...]] = {"vector": (spec.vector_width,)}
-    if spec.grid_shape is not None:
-        side, channels = settings.extract.grid_side, spec.grid_shape[-1]
-        shapes["grid"] = spec.grid_shape if side is None else (side, side, channels)
+    grid = machine.estimate_grid(spec)
+    if grid is not None:
+        side = settings.extract.grid_side
+        shapes["grid"] = grid if side is None else (side, side, grid[-1])
     known = set(settings.feature_kinds) <= set(shapes)
     features = machine.estimate_features(settings, shapes, images) if known else 0
     yield from machine.check_disk(artifacts, machine.estimate_disk(features, images))

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import BackboneSpec
 from captioner.doctor.finding import Finding, fine, note, problem
 from captioner.features.layout import StoreLayout, choose_dtypes
@@ -21,6 +22,19 @@ _LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+
+
+def estimate_grid(spec: BackboneSpec) -> tuple[int, int, int] | None:
+    """Returns the shape of an encoder's grid, (H, W, C), where one can be told.
+
+    Of several networks joined it follows from theirs: all have as many places as the largest
+    images of any of them give.
+    """
+    if not spec.parts:
+        return spec.grid_shape
+    grids = [grid for part in spec.parts if (grid := find_spec(part.name).grid_shape)]
+    side = max(grid[0] for grid in grids)
+    return side, side, sum(grid[-1] for grid in grids)
 
 
 def estimate_features(settings: Settings, shapes: dict[str, tuple[int, ...]], images: int) -> int:

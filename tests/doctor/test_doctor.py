@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from captioner.backbones.registry import find_spec
 from captioner.backbones.spec import DownloadedWeights
 from captioner.config import Pipeline
 from captioner.datasets.records import CaptionDataset, CaptionedImage, CaptionedImages
@@ -156,3 +157,15 @@ def test_features_are_estimated_by_their_layout():
     shapes = {"vector": (1280,), "grid": (7, 7, 1280)}
     settings = Pipeline.load("quickstart", ["extract.outputs=['vector','grid']"]).settings
     assert estimate_features(settings, shapes, 10) == 10 * (2 * 1280 * 4 + 49 * 1280 * 2 + 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("efficientnet_lite0", (7, 7, 1280)),
+        ("efficientnet_lite0+efficientnet_lite2", (9, 9, 2560)),
+        ("resnet50+resnet101", (7, 7, 4096)),
+    ],
+)
+def test_the_grid_of_joined_networks_follows_from_theirs(name, shape):
+    assert machine.estimate_grid(find_spec(name)) == shape
