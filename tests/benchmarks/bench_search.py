@@ -91,6 +91,7 @@ def start_rival(python: str, features: RepeatedGrids, work: Path) -> tuple[Rival
         images=features.rows,
         numbers=[SETTINGS.num_beams, SETTINGS.max_length, spec.attention_heads],
         exponent=SETTINGS.length_exponent,
+        image_scale=spec.image_scale,
         **{name: np.asarray(weight) for name, weight in decoder.weights.items()},
     )
     script = Path(__file__).with_name("rival_search.py")

@@ -25,8 +25,8 @@ PAD, START, END, UNKNOWN = 0, 1, 2, 3
 class Attention:
     """The decoder that ships: an LSTM whose output attends to the places of a grid."""
 
-    def __init__(self, weights: dict[str, Tensor], heads: int) -> None:
-        self._weights, self._heads = weights, heads
+    def __init__(self, weights: dict[str, Tensor], heads: int, image_scale: float) -> None:
+        self._weights, self._heads, self._image_scale = weights, heads, image_scale
         self._embeddings = weights["embedding/embeddings"]
         width, units = weights["lstm/kernel"].shape
         self._cell = torch.nn.LSTMCell(width, units // 4)
@@ -41,9 +41,8 @@ class Attention:
 
     def start(self, grids: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]:
         """Encodes images, (N, L, C)."""
-        length = grids.shape[-1] ** 0.5
-        mean = functional.normalize(grids.mean(1), dim=-1) * length
-        places = functional.normalize(grids, dim=-1) * length
+        mean = self._standardise("image_statistics", grids.mean(1))
+        places = self._standardise("place_statistics", grids)
         hidden, cell = self._dense("image_state", mean).chunk(2, -1)
         keys = self._split(self._dense("keys", places))
         values = self._split(self._dense("values", places))
@@ -61,6 +60,11 @@ class Attention:
         output = output + self._dense("attended", seen)
         logits = self._dense("to_words", output).tanh() @ self._embeddings.T
         return (logits + self._weights["word_bias/bias"]).log_softmax(-1), state
+
+    def _standardise(self, name: str, features: Tensor) -> Tensor:
+        normal = functional.normalize(features, dim=-1) * features.shape[-1] ** 0.5
+        mean, deviation = (self._weights[f"{name}/{part}"] for part in ("mean", "deviation"))
+        return (normal - mean) / deviation * self._image_scale
 
     def _dense(self, name: str, inputs: Tensor) -> Tensor:
         bias = self._weights.get(f"{name}/bias")
@@ -109,8 +113,9 @@ def main() -> None:
     arrays = dict(np.load(shipped))
     grids, images = torch.tensor(arrays.pop("grids")), arrays.pop("images")
     beams, words, heads = map(int, arrays.pop("numbers"))
-    exponent = float(arrays.pop("exponent"))
-    decoder = Attention({name: torch.tensor(array) for name, array in arrays.items()}, heads)
+    exponent, image_scale = float(arrays.pop("exponent")), float(arrays.pop("image_scale"))
+    weights = {name: torch.tensor(array) for name, array in arrays.items()}
+    decoder = Attention(weights, heads, image_scale)
 
     def caption_all() -> list[list[int]]:
         captions: list[list[int]] = []
