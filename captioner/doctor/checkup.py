@@ -94,6 +94,9 @@ def _check_machine(pipeline: Pipeline, artifacts: Path, images: int) -> Iterator
     if grid is not None:
         side = settings.extract.grid_side
         shapes["grid"] = grid if side is None else (side, side, grid[-1])
+        if side is not None and side > min(grid[:2]):
+            found = f"extract.grid_side = {side}, and {spec.title} has {grid[0]} x {grid[1]} places"
+            yield problem("grid", found, "lower extract.grid_side, or leave it out")
     known = set(settings.feature_kinds) <= set(shapes)
     features = machine.estimate_features(settings, shapes, images) if known else 0
     yield from machine.check_disk(artifacts, machine.estimate_disk(features, images))

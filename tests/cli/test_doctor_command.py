@@ -29,12 +29,14 @@ def test_a_sound_machine_is_told_so_and_left_as_it_was(call, tmp_path):
 
 
 def test_problems_come_with_remedies_and_exit_1(call, tmp_path):
-    code, out, _ = call("flickr8k-lite0", "--set", "dataset.path=nowhere", "--json")
+    chosen = ("dataset.path=nowhere", "decoder.kind=attention", "extract.grid_side=8")
+    settings = [word for setting in chosen for word in ("--set", setting)]
+    code, out, _ = call("flickr8k-lite0", *settings, "--json")
     content = json.loads(out)
     assert code == 1
     wrong = [f for f in content["findings"] if f["verdict"] == "problem"]
-    assert content["problems"] == len(wrong) == 2
-    assert {f["subject"] for f in wrong} == {"pipeline", "data set"}
+    assert content["problems"] == len(wrong) == 3
+    assert {f["subject"] for f in wrong} == {"pipeline", "data set", "grid"}
     assert all(f["remedy"] for f in wrong)
     assert list(tmp_path.iterdir()) == []
 
