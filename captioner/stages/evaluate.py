@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
-SCHEMA = 3  # since 3, where the model looked is kept as well
+SCHEMA = 4  # since 4, neighbours are found by their vectors as they are, not as seen from the mean
 
 
 def declare(sources: Sources) -> Stage:
