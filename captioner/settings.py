@@ -218,10 +218,9 @@ class EvaluateSection(_Section):
         no_dangling: whether no caption may end in "a", "with" and the like, see
             `captioner.text.dangling`.
         consensus: above 0, the captions that the beam found are ranked anew by their score plus
-            this times their agreement (CIDEr-D) with the captions of the nearest training images,
-            see `captioner.metrics.consensus`.
+            this times their agreement (CIDEr-D) with what people said of training images, the
+            more the more alike they are, see `captioner.metrics.consensus`.
         consensus_bleu: the same, times the n-grams that people can be expected to use as well.
-        neighbours: how many training images those are.
         bootstrap: resamples behind the 95 % intervals.
         seed: seed of the resampling.
     """
@@ -235,12 +234,11 @@ class EvaluateSection(_Section):
     no_dangling: bool = False
     consensus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     consensus_bleu: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    neighbours: Count = 60
     bootstrap: Count = 1000
     seed: Seed = 0
 
     @property
-    def asks_neighbours(self) -> bool:
+    def asks_people(self) -> bool:
         """Whether captions are ranked anew by what people said of similar images."""
         return self.consensus > 0 or self.consensus_bleu > 0
 

@@ -2,12 +2,13 @@
 
 Devlin et al. 2015, arXiv:1505.04467: the captions of the nearest training images agree on what
 there is to be seen, so of several captions for an image the one that agrees most with them is
-often the best. Agreement is measured in two ways, each near to one of the usual scores: CIDEr-D
-against each neighbour's captions, and the share of n-grams that a human caption of the image
-itself can be expected to hold, which is what BLEU counts.
+often the best. Here all training images have a say, with the weights of a kernel regression in
+place of equal ones for the nearest. Agreement is measured in two ways, each near to one of the
+usual scores: CIDEr-D against what was said of each image, and the share of n-grams that a human
+caption of the image itself can be expected to hold, which is what BLEU counts.
 
-Dimension key: N images, T training images, F features, L neighbours, H captions, S words, E
-distinct n-grams of each caption, O = 4 n-gram orders.
+Dimension key: N images, B of them in a block, T training images, C captions of those, F features,
+H captions to judge, S words, E distinct n-grams of each caption, O = 4 n-gram orders.
 """
 
 from typing import NamedTuple
@@ -16,23 +17,27 @@ import numpy as np
 
 from captioner.errors import ScoreError
 from captioner.metrics.bleu import NUM_ORDERS
-from captioner.metrics.neighbours import rank_neighbours
 from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams, pad_captions
-from captioner.metrics.reference_index import ReferenceIndex
+from captioner.metrics.resemblance import Resemblance
+from captioner.metrics.weighted_references import WeightedReferences
 from captioner.text.tokens import TokenisedCaptions
 from captioner.text.vocabulary import END, START
 
-NUM_NEIGHBOURS = 60
+MAX_IMAGES = 8192  # training images that are asked: more take too long to weigh
+
 NUM_REFERENCES = 5  # human captions that an image will be scored against
+
+_BLOCK_IMAGES = 256  # with as many training images as above, 8 MB of weights
 
 
 class Agreement(NamedTuple):
-    """How far captions agree with those of the nearest training images.
+    """How far captions agree with what people said of images that resemble theirs.
 
     Args:
-        cider_H: float64 (H,), 0 to 10: CIDEr-D against each neighbour's captions, their mean.
+        cider_H: float64 (H,), about 0 to 10: CIDEr-D against the captions of each training image,
+            weighted by resemblance. It can be a little below 0, as weights can.
         precision_H: float64 (H,), 0 to 4: for each n-gram the chance that one of five captions
-            of the image would hold it, if people said of it what they said of its neighbours;
+            of the image would hold it, if people said of it what they said of images like it;
             the mean over a caption's n-grams of one order, summed over orders 1 to 4.
     """
 
@@ -41,36 +46,30 @@ class Agreement(NamedTuple):
 
 
 class Consensus:
-    """Measures how far captions agree with those of the nearest training images.
+    """Measures how far captions agree with what people said of images that resemble theirs.
 
     Args:
-        captions: of the T training images that have features, and of no others.
+        captions: of the T training images that have features, and of no others; of more than
+            8,192, choose as many with `spread_images`.
         vectors_TF: float (T, F), their features, in the order of `captions.image_ids`.
-        num_neighbours: training images whose captions are asked, 1 or more; all of them where
-            there are fewer.
 
     Raises:
-        ScoreError: the number of images and of features differ.
+        ScoreError: the number of images and of features differ, or there are none.
     """
 
-    def __init__(
-        self,
-        captions: TokenisedCaptions,
-        vectors_TF: np.ndarray,
-        num_neighbours: int = NUM_NEIGHBOURS,
-    ) -> None:
+    def __init__(self, captions: TokenisedCaptions, vectors_TF: np.ndarray) -> None:
         if len(vectors_TF) != len(captions.image_ids):
             raise ScoreError(
                 f"Consensus needs the features of the images with captions. Received "
                 f"{len(vectors_TF):,} features for {len(captions.image_ids):,} images."
             )
         words = [caption[~np.isin(caption, (START, END))] for caption in captions]
-        ngrams = count_caption_ngrams(pad_captions(words))
-        images_C = captions.image_index.astype(np.int64)
-        self._index = ReferenceIndex(ngrams, images_C, len(captions.image_ids))
-        self._num_captions_T = np.bincount(images_C, minlength=len(captions.image_ids))
-        self._vectors_TF = vectors_TF
-        self._num_neighbours = min(num_neighbours, len(vectors_TF))
+        self._references = WeightedReferences(
+            count_caption_ngrams(pad_captions(words)),
+            captions.image_index.astype(np.int64),
+            len(captions.image_ids),
+        )
+        self._resemblance = Resemblance(vectors_TF)
 
     def score(
         self, ids_HS: np.ndarray, vectors_NF: np.ndarray, image_index_H: np.ndarray
@@ -82,22 +81,27 @@ class Consensus:
             vectors_NF: float (N, F), the features of the images.
             image_index_H: integers (H,), 0 to N - 1: the image of each caption.
         """
-        neighbours_NL = rank_neighbours(vectors_NF, self._vectors_TF, self._num_neighbours)
-        ngrams = count_caption_ngrams(ids_HS)
-        cider_H = np.zeros(len(ids_HS))
-        holders_E = np.zeros(len(ngrams.keys_E))
-        for neighbour_N in neighbours_NL.T:
-            found = self._index.look_up(ngrams, neighbour_N[image_index_H])
-            cider_H += self._index.score_cider(found)
-            holders_E += self._index.count_holders(found)
-        asked_H = self._num_captions_T[neighbours_NL].sum(axis=1)[image_index_H]
-        share_E = holders_E / np.maximum(asked_H, 1)[ngrams.captions_E]
-        return Agreement(cider_H / self._num_neighbours, _expect_precision(ngrams, share_E))
+        agreement = Agreement(np.zeros(len(ids_HS)), np.zeros(len(ids_HS)))
+        for start in range(0, len(vectors_NF), _BLOCK_IMAGES):
+            weights_BT = self._resemblance.weigh(vectors_NF[start : start + _BLOCK_IMAGES])
+            for image, weights_T in enumerate(weights_BT, start):
+                own = np.flatnonzero(image_index_H == image)
+                ngrams = count_caption_ngrams(ids_HS[own])
+                agreement.cider_H[own], shares_E = self._references.score(ngrams, weights_T)
+                agreement.precision_H[own] = _expect_precision(ngrams, shares_E)
+        return agreement
+
+
+def spread_images(num_images: int) -> np.ndarray:
+    """Returns which of the training images are asked, int64, at even steps: 8,192 at most."""
+    num_asked = min(num_images, MAX_IMAGES)
+    return np.arange(num_asked) * num_images // max(num_asked, 1)
 
 
 def _expect_precision(ngrams: CaptionNgrams, share_E: np.ndarray) -> np.ndarray:
     """Returns the expected precision of each caption, summed over orders, float64 (H,)."""
-    chance_E = 1 - (1 - share_E) ** NUM_REFERENCES
+    # Weights below 0 can bring a share below 0, and others above 1.
+    chance_E = 1 - (1 - np.clip(share_E, 0, 1)) ** NUM_REFERENCES
     num_captions = len(ngrams.lengths_C)
     cells_E = ngrams.captions_E * NUM_ORDERS + ngrams.orders_E
     # A second occurrence of an n-gram is hardly ever matched again, but it counts as a guess.

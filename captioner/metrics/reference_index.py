@@ -17,9 +17,7 @@ import numpy as np
 from captioner.errors import ScoreError
 from captioner.metrics.bleu import NUM_ORDERS, score_coco_sums
 from captioner.metrics.ngrams import CaptionNgrams
-
-_SIGMA = 6.0
-_SCALE = 10.0
+from captioner.metrics.tf_idf import CIDER_SCALE, find, measure_norms, weigh_gaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,15 +72,15 @@ class ReferenceIndex:
             images_H: integers (H,), 0 to N - 1: whose references count for each.
         """
         images_H = images_H.astype(np.int64)
-        grams_E = _find(self._keys_G, hypotheses.keys_E)
+        grams_E = find(self._keys_G, hypotheses.keys_E)
         codes_E = self._code(images_H[hypotheses.captions_E], grams_E)
-        return Lookup(hypotheses, images_H, grams_E, _find(self._codes_P, codes_E))
+        return Lookup(hypotheses, images_H, grams_E, find(self._codes_P, codes_E))
 
     def score_cider(self, found: Lookup) -> np.ndarray:
         """Returns CIDEr-D of each hypothesis, float64 (H,), 0 to 10."""
         ngrams, num_hypotheses = found.ngrams, len(found.images_H)
         weights_E = ngrams.counts_E * self._rarity_G[found.grams_E]
-        norms_E = _norms(ngrams, weights_E)
+        norms_E = measure_norms(ngrams, weights_E)
         matched_M, entries_M = self._match(found.pairs_E)
         hypotheses_M = ngrams.captions_E[matched_M]
         products_M = np.minimum(weights_E[matched_M], self._weights_R[entries_M])
@@ -92,7 +90,7 @@ class ReferenceIndex:
         )
         sums_H = np.bincount(hypotheses_M, products_M, num_hypotheses)
         num_references_H = self._references.num_of_N[found.images_H]
-        return _SCALE / NUM_ORDERS * sums_H / np.maximum(num_references_H, 1)
+        return CIDER_SCALE / NUM_ORDERS * sums_H / np.maximum(num_references_H, 1)
 
     def score_bleu(self, found: Lookup) -> np.ndarray:
         """Returns BLEU-4 of each hypothesis, float64 (H,), 0 to 1."""
@@ -107,10 +105,6 @@ class ReferenceIndex:
         table_HK = np.column_stack([matches_HO, guesses_HO, lengths_H, closest_H])
         return score_coco_sums(table_HK)[:, -1]
 
-    def count_holders(self, found: Lookup) -> np.ndarray:
-        """Returns how many references of its image hold each n-gram, int64 (E,)."""
-        return self._num_entries_P[found.pairs_E]
-
     def _store_entries(
         self, references: CaptionNgrams, grams_R: np.ndarray, order_R: np.ndarray
     ) -> None:
@@ -118,7 +112,7 @@ class ReferenceIndex:
         weights_R = references.counts_E * self._rarity_G[grams_R]
         self._captions_R = references.captions_E[order_R]
         self._weights_R = weights_R[order_R]
-        self._units_R = (weights_R / _norms(references, weights_R))[order_R]
+        self._units_R = (weights_R / measure_norms(references, weights_R))[order_R]
         most_P = np.zeros(len(self._num_entries_P), np.int64)
         pairs_R = np.repeat(np.arange(len(most_P)), self._num_entries_P)
         np.maximum.at(most_P, pairs_R, references.counts_E[order_R])
@@ -150,27 +144,11 @@ class _ReferenceLengths:
         self._sorted_NX[images_C[order_C], columns_C] = lengths_C[order_C]
 
     def weigh_lengths(self, lengths_M: np.ndarray, captions_M: np.ndarray) -> np.ndarray:
-        """Returns what is left of a match where lengths differ; CIDEr-D counts pairs of words."""
-        gaps_M = np.maximum(lengths_M, 1) - np.maximum(self._lengths_C[captions_M], 1)
-        return np.exp(gaps_M**2 / (-2 * _SIGMA**2))
+        """Returns what is left of a match where lengths differ."""
+        return weigh_gaps(lengths_M, self._lengths_C[captions_M])
 
     def find_closest(self, lengths_H: np.ndarray, images_H: np.ndarray) -> np.ndarray:
         """Returns the closest length of a reference; of two equally close, the shorter."""
         sorted_HX = self._sorted_NX[images_H]
         closest_H = np.argmin(np.abs(sorted_HX - lengths_H[:, None]), axis=1)
         return np.take_along_axis(sorted_HX, closest_H[:, None], axis=1)[:, 0]
-
-
-def _find(sorted_X: np.ndarray, wanted_E: np.ndarray) -> np.ndarray:
-    """Returns where each value stands, and the number behind the last for one that does not."""
-    places_E = np.searchsorted(sorted_X, wanted_E)
-    is_there_E = places_E < len(sorted_X)
-    is_there_E[is_there_E] = sorted_X[places_E[is_there_E]] == wanted_E[is_there_E]
-    return np.where(is_there_E, places_E, len(sorted_X))
-
-
-def _norms(ngrams: CaptionNgrams, weights_E: np.ndarray) -> np.ndarray:
-    """Returns for each n-gram the length of its caption's vector of that order; 1 in place of 0."""
-    cells_E = ngrams.captions_E * NUM_ORDERS + ngrams.orders_E
-    norms_E = np.sqrt(np.bincount(cells_E, weights_E**2)[cells_E])
-    return np.where(norms_E > 0, norms_E, 1.0)

@@ -1,4 +1,4 @@
-"""Part of stage `evaluate`: captions ranked anew by what people said of similar images."""
+"""Part of stage `evaluate`: captions ranked anew by what people said of images like theirs."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def rank(sources: Sources, run: StageRun, captions: "Captions", features: "Features") -> "Captions":
-    """Ranks each image's captions by their score and their agreement with similar images'."""
+    """Ranks each image's captions by their score and their agreement with what people said."""
     from captioner.text.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
-    judge = _learn_consensus(sources, run, features)
+    judge = _learn_consensus(run, features)
     settings = sources.settings.evaluate
     agreement = _measure_agreement(judge, captions, features, vocabulary)
     gains = iter(
@@ -35,15 +35,15 @@ def rank(sources: Sources, run: StageRun, captions: "Captions", features: "Featu
     return ranked
 
 
-def _learn_consensus(sources: Sources, run: StageRun, features: "Features") -> "Consensus":
-    from captioner.metrics.consensus import Consensus
+def _learn_consensus(run: StageRun, features: "Features") -> "Consensus":
+    from captioner.metrics.consensus import Consensus, spread_images
     from captioner.text.tokens import TokenisedCaptions
 
     tokenised = TokenisedCaptions.load(run.needs["tokenize"] / tokenize.TOKENS)
-    training_ids = set(tokenised.image_ids_in("train")) & set(features.image_ids)
-    training = tokenised.restrict(training_ids)
-    vectors_TF = features.read("vector", training.image_ids)
-    return Consensus(training, vectors_TF, sources.settings.evaluate.neighbours)
+    with_features = set(features.image_ids)
+    training_ids = [own for own in tokenised.image_ids_in("train") if own in with_features]
+    training = tokenised.restrict(training_ids[index] for index in spread_images(len(training_ids)))
+    return Consensus(training, features.read("vector", training.image_ids))
 
 
 def _measure_agreement(

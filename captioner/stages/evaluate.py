@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
-SCHEMA = 4  # since 4, neighbours are found by their vectors as they are, not as seen from the mean
+SCHEMA = 5  # since 5, consensus asks all training images, weighed by regression
 
 
 def declare(sources: Sources) -> Stage:
@@ -38,7 +38,7 @@ def declare(sources: Sources) -> Stage:
         if not images:
             raise FeatureError(f"None of the images of split '{split}' has features to caption.")
         captions = generate_captions(sources, run, images, features)
-        if sources.settings.evaluate.asks_neighbours:
+        if sources.settings.evaluate.asks_people:
             captions = consensus.rank(sources, run, captions, features)
         report = score(sources, images, captions, features)
         write_evaluation(
@@ -109,7 +109,7 @@ def describe_search(settings: EvaluateSection) -> str | None:
             (f"{settings.no_repeat_ngram}grams-once", settings.no_repeat_ngram > 0),
             ("no-stutter", settings.no_stutter),
             ("no-dangling", settings.no_dangling),
-            (_describe_consensus(settings), settings.asks_neighbours),
+            (_describe_consensus(settings), settings.asks_people),
         )
         if is_on
     ]
@@ -118,7 +118,7 @@ def describe_search(settings: EvaluateSection) -> str | None:
 
 def _describe_consensus(settings: EvaluateSection) -> str:
     bleu = f",bleu{settings.consensus_bleu:g}" if settings.consensus_bleu else ""
-    return f"consensus{settings.consensus:g}{bleu}x{settings.neighbours}"
+    return f"consensus{settings.consensus:g}{bleu}"
 
 
 def score(

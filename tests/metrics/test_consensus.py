@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from captioner.errors import ScoreError
-from captioner.metrics.consensus import Consensus
+from captioner.metrics import consensus as consensus_module
+from captioner.metrics.consensus import MAX_IMAGES, Consensus, spread_images
+from captioner.metrics.resemblance import Resemblance
 from captioner.metrics.reward import CaptionReward, RewardSettings
 from captioner.text.tokens import TokenisedCaptions
 from captioner.text.vocabulary import END, START
@@ -26,35 +28,57 @@ def tokenised():
     )
 
 
-def test_captions_of_the_nearest_images_win():
-    consensus = Consensus(tokenised(), VECTORS, num_neighbours=2)
+def test_captions_of_images_alike_win():
+    consensus = Consensus(tokenised(), VECTORS)
     captions = np.array([[4, 5, 6], [8, 9, 10], [15, 16, 17]])
     first, second = np.array([[1.0, 0.1]]), np.array([[0.0, 0.5]])
     here, there, nowhere = consensus.score(captions, first, np.zeros(3, int)).cider_H
-    assert here > there == nowhere == 0
+    assert here > there
+    assert nowhere == 0
     here, there, nowhere = consensus.score(captions, second, np.zeros(3, int)).cider_H
-    assert there > here == nowhere == 0
+    assert there > here
+    assert nowhere == 0
 
 
-def test_agreement_is_the_mean_cider_over_neighbours():
-    consensus = Consensus(tokenised(), VECTORS, num_neighbours=99)
-    captions = np.array([[4, 5, 6, 0], [8, 9, 11, 4]])
-    ours = consensus.score(captions, VECTORS[:2], np.array([0, 1])).cider_H
+def test_agreement_is_the_cider_over_training_images_by_their_weights():
+    consensus = Consensus(tokenised(), VECTORS)
+    captions = np.array([[4, 5, 6, 0], [8, 9, 11, 4], [4, 5, 6, 7]])
+    images = np.array([0, 1, 0])
+    ours = consensus.score(captions, VECTORS[:2], images).cider_H
     reward = CaptionReward.from_captions(tokenised(), RewardSettings(count_end=False))
-    each = [reward.score(captions, np.full(2, image)) for image in range(4)]
-    np.testing.assert_allclose(ours, np.mean(each, axis=0))
-    assert ours.min() > 0
+    each_TH = np.array([reward.score(captions, np.full(3, image)) for image in range(4)])
+    weights_HT = Resemblance(VECTORS).weigh(VECTORS[:2])[images]
+    np.testing.assert_allclose(ours, np.einsum("ht,th->h", weights_HT, each_TH), atol=1e-6)
+    assert np.abs(ours).min() > 0
 
 
-def test_n_grams_are_expected_as_often_as_neighbours_use_them():
-    """Worked out by hand: two neighbours with three captions, "4 5 6", "4 5 7" and "12 13 14"."""
-    near = np.array([[1.0, 0.0], [0.0, 1.0], [0.1, 0.9], [0.9, 0.0]], np.float32)
-    consensus = Consensus(tokenised(), near, num_neighbours=2)
+def test_blocks_of_images_change_nothing(monkeypatch):
+    captions, images = np.array([[4, 5, 6], [8, 9, 10], [12, 13, 14]]), np.array([2, 0, 1])
+    whole = Consensus(tokenised(), VECTORS).score(captions, VECTORS[:3], images)
+    monkeypatch.setattr(consensus_module, "_BLOCK_IMAGES", 2)
+    blocks = Consensus(tokenised(), VECTORS).score(captions, VECTORS[:3], images)
+    np.testing.assert_allclose(blocks, whole, atol=1e-6)
+
+
+def test_n_grams_are_expected_as_often_as_people_use_them_of_images_alike():
+    """Worked out by hand: three captions "4 5 6", "4 5 7" and "12 13 14" of images all alike."""
+    alike = tokenised().restrict(["a", "d"])
+    consensus = Consensus(alike, np.ones((2, 2), np.float32))
     captions = np.array([[4, 5, 6], [12, 12, 0], [9, 0, 0]])
-    precision = consensus.score(captions, near[:1], np.zeros(3, int)).precision_H
-    one, two = 1 - (2 / 3) ** 5, 1 - (1 / 3) ** 5  # held by one of the three captions, by two
-    np.testing.assert_allclose(precision[0], (two + two + one) / 3 + (two + one) / 2 + one)
-    np.testing.assert_allclose(precision[1:], [one / 2, 0])  # what is said twice counts once
+    precision = consensus.score(captions, np.ones((1, 2)), np.zeros(3, int)).precision_H
+    # Each image has half of the say, and each caption of "a" half of that.
+    quarter, half = 1 - (3 / 4) ** 5, 1 - (1 / 2) ** 5
+    expected = (half + half + quarter) / 3 + (half + quarter) / 2 + quarter
+    np.testing.assert_allclose(precision[0], expected, atol=1e-6)
+    np.testing.assert_allclose(precision[1:], [half / 2, 0], atol=1e-6)  # twice counts once
+
+
+def test_of_very_many_images_some_are_asked_at_even_steps():
+    np.testing.assert_array_equal(spread_images(5), np.arange(5))
+    chosen = spread_images(20_000)
+    assert len(chosen) == MAX_IMAGES
+    assert set(np.diff(chosen).tolist()) == {2, 3}
+    assert spread_images(0).size == 0
 
 
 def test_features_of_other_images_are_refused():
