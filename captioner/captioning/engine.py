@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from captioner.decoders.captions import GeneratedCaption
     from captioner.decoders.ensemble import AnyDecoder
     from captioner.decoders.looking import AttentionReader
+    from captioner.metrics.expectation import Expectation
     from captioner.text.vocabulary import Vocabulary
 
 
@@ -37,6 +38,8 @@ class CaptionEngine:
         decoder: maps features to words.
         vocabulary: the words.
         settings: how to search.
+        expectation: what people can be expected to say of an image, by which captions are then
+            ranked; None leaves them as the search ranks them.
     """
 
     def __init__(
@@ -45,8 +48,15 @@ class CaptionEngine:
         decoder: "AnyDecoder",
         vocabulary: "Vocabulary",
         settings: SearchSettings,
+        expectation: "Expectation | None" = None,
     ) -> None:
         from captioner.decoders.captions import CaptionGenerator
+
+        # Captions that are to differ from each other each lead a group of their own.
+        self._expectation = expectation if settings.num_groups == 1 else None
+        self._num_captions = settings.num_captions
+        if self._expectation is not None:
+            settings = replace(settings, num_captions=settings.num_beams)
 
         self._encoder = encoder
         self._decoder = decoder
@@ -67,7 +77,9 @@ class CaptionEngine:
         """Returns the captions of M images, from their features (M, ...)."""
         ids = [str(index) for index in range(len(features))]
         generated = self._generator.generate(_BatchFeatures(self._kind, features), ids)
-        return [_join(generated[id_]) for id_ in ids]
+        if self._expectation is not None and ids:
+            generated = self._rank(self._expectation, generated, features)
+        return [_join(generated[id_][: self._num_captions]) for id_ in ids]
 
     @property
     def ground(self) -> Ground | None:
@@ -90,6 +102,17 @@ class CaptionEngine:
             DecoderError: the decoder does not attend.
         """
         return self._reader.read(features, [caption.words for caption in captions])
+
+    def _rank(
+        self,
+        expectation: "Expectation",
+        generated: "dict[str, tuple[GeneratedCaption, ...]]",
+        features: np.ndarray,
+    ) -> "dict[str, tuple[GeneratedCaption, ...]]":
+        from captioner.decoders.ranking import rank_captions
+        from captioner.metrics.expectation import average_places
+
+        return rank_captions(generated, average_places(features), expectation, self._vocabulary)
 
     @functools.cached_property
     def _reader(self) -> "AttentionReader":

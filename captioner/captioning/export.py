@@ -5,10 +5,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captioner.captioning.model_folder import (
     BACKBONE,
+    EXPECTATION,
     SEARCH,
     SEARCH_KEYS,
     VOCABULARY,
@@ -20,14 +21,24 @@ from captioner.decoding.settings import SearchSettings
 from captioner.errors import UsageError
 from captioner.files import write_json
 
+if TYPE_CHECKING:
+    from captioner.metrics.expectation import Expectation
 
-def export_model(model: ModelFolder, folder: Path, search: SearchSettings) -> Path:
+
+def export_model(
+    model: ModelFolder,
+    folder: Path,
+    search: SearchSettings,
+    expectation: "Expectation | None" = None,
+) -> Path:
     """Copies a model, its weights at half precision and its best search recorded.
 
     Args:
         model: what to pack.
         folder: where it goes; made if it is missing, and refused if it holds another model.
         search: how captions are best searched for with this model.
+        expectation: what people can be expected to say, for captions to be ranked by; None keeps
+            the model's own, if it has one.
 
     Returns:
         `folder`.
@@ -48,6 +59,10 @@ def export_model(model: ModelFolder, folder: Path, search: SearchSettings) -> Pa
         save_decoder(own, decoder, dtype="float16")
     write_json(folder / BACKBONE, backbone)
     write_json(folder / SEARCH, record_search(search))
+    if expectation is not None:
+        expectation.save(folder / EXPECTATION)
+    elif (model.path / EXPECTATION).exists():
+        shutil.copyfile(model.path / EXPECTATION, folder / EXPECTATION)
     shutil.copyfile(model.path / VOCABULARY, folder / VOCABULARY)
     return folder
 

@@ -21,6 +21,7 @@ from captioner.pipeline.artifacts import POINTERS
 DECODER, WEIGHTS, VOCABULARY = "decoder.json", "decoder.weights.h5", "vocabulary.json"
 BACKBONE = "backbone.json"
 SEARCH = "search.json"  # optional: how captions are best searched for with this model
+EXPECTATION = "expectation.npz"  # optional: what people can be expected to say of an image
 PARTS = (DECODER, WEIGHTS, VOCABULARY, BACKBONE)
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"
 # What a model records of its search; the last three only where they are not as usual.
@@ -57,7 +58,8 @@ class ModelFolder:
 
     Args:
         path: holds `decoder.json`, `decoder.weights.h5`, `vocabulary.json`, `backbone.json`, and
-            where the best search is known `search.json`.
+            where the best search is known `search.json`; `expectation.npz` where captions are to
+            be ranked by it.
         name: what to call it: "shipped", a pipeline's name, or the path.
     """
 
@@ -131,7 +133,7 @@ class ModelFolder:
             raise DecoderError(f"{path} is damaged: {error}. Train the model again.") from error
 
     def _files(self) -> Iterator[Path]:
-        own = [self.path / name for name in (*PARTS, SEARCH)]
+        own = [self.path / name for name in (*PARTS, SEARCH, EXPECTATION)]
         _, *others = list_members(self.path)
         theirs = [member / name for member in others for name in (DECODER, WEIGHTS)]
         return (path for path in (*own, *theirs) if path.exists())

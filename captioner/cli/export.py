@@ -50,6 +50,12 @@ Examples:
 )
 @click.option("--no-stutter", is_flag=True, help="Let no word stand directly behind itself.")
 @click.option("--no-dangling", is_flag=True, help='Let no caption end in "a", "with" and the like.')
+@click.option(
+    "--expectation",
+    is_flag=True,
+    help="Pack along what people can be expected to say of an image, learnt from the training "
+    "captions of the pipeline MODEL: the captions that a beam finds are then ranked by it.",
+)
 @artifacts_option
 def command(
     model: str,
@@ -60,6 +66,7 @@ def command(
     no_repeat_ngram: int | None,
     no_stutter: bool,
     no_dangling: bool,
+    expectation: bool,
     artifacts: Path,
 ) -> None:
     """Pack MODEL, a pipeline's name or a folder, at half precision.
@@ -84,8 +91,10 @@ def command(
     from captioner.captioning.export import export_model
     from captioner.captioning.model_folder import ModelFolder
     from captioner.cli.clean import format_size
+    from captioner.stages.expectation import learn_expectation
 
-    packed = ModelFolder(export_model(found, folder, search), str(folder))
+    expected = learn_expectation(artifacts / model) if expectation else None
+    packed = ModelFolder(export_model(found, folder, search, expected), str(folder))
     click.echo(
         f"{folder}: {format_size(packed.size)}. Next: captioner caption PATH --model {folder}"
     )

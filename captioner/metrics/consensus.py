@@ -3,21 +3,18 @@
 Devlin et al. 2015, arXiv:1505.04467: the captions of the nearest training images agree on what
 there is to be seen, so of several captions for an image the one that agrees most with them is
 often the best. Here all training images have a say, with the weights of a kernel regression in
-place of equal ones for the nearest. Agreement is measured in two ways, each near to one of the
-usual scores: CIDEr-D against what was said of each image, and the share of n-grams that a human
-caption of the image itself can be expected to hold, which is what BLEU counts.
+place of equal ones for the nearest. Agreement is CIDEr-D against what was said of each of them,
+and the n-grams that a human caption of the image itself can be expected to hold.
 
-Dimension key: N images, B of them in a block, T training images, C captions of those, F features,
-H captions to judge, S words, E distinct n-grams of each caption, O = 4 n-gram orders.
+Dimension key: N images, B of them in a block, T training images, F features, H captions to judge,
+S words, E distinct n-grams of each caption.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from captioner.errors import ScoreError
-from captioner.metrics.bleu import NUM_ORDERS
-from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams, pad_captions
+from captioner.metrics.agreement import Agreement, expect_precision
+from captioner.metrics.ngrams import count_caption_ngrams, pad_captions
 from captioner.metrics.resemblance import Resemblance
 from captioner.metrics.weighted_references import WeightedReferences
 from captioner.text.tokens import TokenisedCaptions
@@ -25,24 +22,7 @@ from captioner.text.vocabulary import END, START
 
 MAX_IMAGES = 8192  # training images that are asked: more take too long to weigh
 
-NUM_REFERENCES = 5  # human captions that an image will be scored against
-
 _BLOCK_IMAGES = 256  # with as many training images as above, 8 MB of weights
-
-
-class Agreement(NamedTuple):
-    """How far captions agree with what people said of images that resemble theirs.
-
-    Args:
-        cider_H: float64 (H,), about 0 to 10: CIDEr-D against the captions of each training image,
-            weighted by resemblance. It can be a little below 0, as weights can.
-        precision_H: float64 (H,), 0 to 4: for each n-gram the chance that one of five captions
-            of the image would hold it, if people said of it what they said of images like it;
-            the mean over a caption's n-grams of one order, summed over orders 1 to 4.
-    """
-
-    cider_H: np.ndarray
-    precision_H: np.ndarray
 
 
 class Consensus:
@@ -88,7 +68,7 @@ class Consensus:
                 own = np.flatnonzero(image_index_H == image)
                 ngrams = count_caption_ngrams(ids_HS[own])
                 agreement.cider_H[own], shares_E = self._references.score(ngrams, weights_T)
-                agreement.precision_H[own] = _expect_precision(ngrams, shares_E)
+                agreement.precision_H[own] = expect_precision(ngrams, shares_E)
         return agreement
 
 
@@ -96,15 +76,3 @@ def spread_images(num_images: int) -> np.ndarray:
     """Returns which of the training images are asked, int64, at even steps: 8,192 at most."""
     num_asked = min(num_images, MAX_IMAGES)
     return np.arange(num_asked) * num_images // max(num_asked, 1)
-
-
-def _expect_precision(ngrams: CaptionNgrams, share_E: np.ndarray) -> np.ndarray:
-    """Returns the expected precision of each caption, summed over orders, float64 (H,)."""
-    # Weights below 0 can bring a share below 0, and others above 1.
-    chance_E = 1 - (1 - np.clip(share_E, 0, 1)) ** NUM_REFERENCES
-    num_captions = len(ngrams.lengths_C)
-    cells_E = ngrams.captions_E * NUM_ORDERS + ngrams.orders_E
-    # A second occurrence of an n-gram is hardly ever matched again, but it counts as a guess.
-    expected_HO = np.bincount(cells_E, chance_E, num_captions * NUM_ORDERS).reshape(-1, NUM_ORDERS)
-    guesses_HO = ngrams.lengths_C[:, None] - np.arange(NUM_ORDERS)
-    return np.sum(expected_HO / np.maximum(guesses_HO, 1), axis=1)

@@ -13,6 +13,8 @@ Dimension key: N images, T training images, F features.
 import numpy as np
 from scipy import linalg
 
+from captioner.metrics.feature_scale import FeatureScale
+
 RIDGE = 0.3  # chosen on the dev images of Flickr8k, where .1 to .6 do as well
 WIDTH = 1.0  # of the kernel, in mean squared distances of training images; .7 to 1.5 do as well
 
@@ -20,9 +22,7 @@ WIDTH = 1.0  # of the kernel, in mean squared distances of training images; .7 t
 class Resemblance:
     """Weighs the training images for others.
 
-    Features are compared by their signed square roots, in units of each one's deviation over the
-    training images, as vectors of length 1: differences among small activations tell as much as
-    among large ones. The kernel is Gaussian.
+    The kernel is Gaussian, over features as `FeatureScale` gives them.
 
     Args:
         training_TF: float (T, F), features of one or more training images. Time grows with the
@@ -30,14 +30,8 @@ class Resemblance:
     """
 
     def __init__(self, training_TF: np.ndarray) -> None:
-        roots_TF = _take_roots(training_TF)
-        self._mean_F = roots_TF.mean(axis=0)
-        deviation_F = roots_TF.std(axis=0)
-        # A feature that is the same in all training images tells nothing.
-        self._scale_F = np.divide(
-            1, deviation_F, out=np.zeros_like(deviation_F), where=deviation_F > 0
-        )
-        self._training_TF = self._standardise(roots_TF)
+        self._scale = FeatureScale.learn(training_TF)
+        self._training_TF = self._scale(training_TF)
         distances_TT = self._measure_distances(self._training_TF)
         self._width = WIDTH * max(float(distances_TT.mean()), 1e-9)  # 0 where all are alike
         kernel_TT = self._apply_kernel(distances_TT)
@@ -58,18 +52,13 @@ class Resemblance:
             float32 (N, T), which sums to 1 over the training images; single weights may be
             below 0.
         """
-        images_NF = self._standardise(_take_roots(vectors_NF))
+        images_NF = self._scale(vectors_NF)
         kernel_NT = self._apply_kernel(self._measure_distances(images_NF))
         weights_TN = linalg.cho_solve(self._factor, kernel_NT.T, check_finite=False)
         weights_NT = np.ascontiguousarray(weights_TN.T)
         # What is foretold is the difference from the mean over the training images.
         weights_NT += (1 - weights_NT.sum(axis=1, keepdims=True)) / weights_NT.shape[1]
         return weights_NT
-
-    def _standardise(self, roots: np.ndarray) -> np.ndarray:
-        scaled = (roots - self._mean_F) * self._scale_F
-        norms = np.linalg.norm(scaled, axis=1, keepdims=True)
-        return scaled / np.maximum(norms, np.finfo(np.float32).tiny)
 
     def _measure_distances(self, images_NF: np.ndarray) -> np.ndarray:
         """Returns the squared distance of vectors of length 1 to each training image."""
@@ -81,8 +70,3 @@ class Resemblance:
     def _apply_kernel(self, distances: np.ndarray) -> np.ndarray:
         distances /= -self._width
         return np.exp(distances, out=distances)
-
-
-def _take_roots(vectors: np.ndarray) -> np.ndarray:
-    vectors = vectors.astype(np.float32, copy=False)
-    return np.sign(vectors) * np.sqrt(np.abs(vectors))

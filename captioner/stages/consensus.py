@@ -10,29 +10,25 @@ from captioner.stages.sources import Sources
 if TYPE_CHECKING:
     from captioner.decoders.captions import GeneratedCaption
     from captioner.features.reading import Features
-    from captioner.metrics.consensus import Agreement, Consensus
-    from captioner.text.vocabulary import Vocabulary
+    from captioner.metrics.consensus import Consensus
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
 
 def rank(sources: Sources, run: StageRun, captions: "Captions", features: "Features") -> "Captions":
     """Ranks each image's captions by their score and their agreement with what people said."""
+    from captioner.decoders.ranking import rank_captions
     from captioner.text.vocabulary import Vocabulary
 
-    vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
-    judge = _learn_consensus(run, features)
     settings = sources.settings.evaluate
-    agreement = _measure_agreement(judge, captions, features, vocabulary)
-    gains = iter(
-        settings.consensus * agreement.cider_H + settings.consensus_bleu * agreement.precision_H
+    return rank_captions(
+        captions,
+        features.read("vector", list(captions)),
+        _learn_consensus(run, features),
+        Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY),
+        cider_weight=settings.consensus,
+        precision_weight=settings.consensus_bleu,
     )
-    ranked = {}
-    for image_id, found in captions.items():
-        values = [caption.score + next(gains) for caption in found]
-        order = sorted(range(len(found)), key=lambda place: -values[place])
-        ranked[image_id] = tuple(found[place] for place in order)
-    return ranked
 
 
 def _learn_consensus(run: StageRun, features: "Features") -> "Consensus":
@@ -44,19 +40,3 @@ def _learn_consensus(run: StageRun, features: "Features") -> "Consensus":
     training_ids = [own for own in tokenised.image_ids_in("train") if own in with_features]
     training = tokenised.restrict(training_ids[index] for index in spread_images(len(training_ids)))
     return Consensus(training, features.read("vector", training.image_ids))
-
-
-def _measure_agreement(
-    judge: "Consensus", captions: "Captions", features: "Features", vocabulary: "Vocabulary"
-) -> "Agreement":
-    """Returns the agreement of each caption of each image, in order."""
-    import numpy as np
-
-    from captioner.metrics.ngrams import pad_captions
-
-    words = [caption.words for found in captions.values() for caption in found]
-    return judge.score(
-        pad_captions([vocabulary.encode(own)[1:-1] for own in words]),
-        features.read("vector", list(captions)),
-        np.repeat(np.arange(len(captions)), [len(found) for found in captions.values()]),
-    )

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from random_model import make_model
 
+from captioner.captioning.captioner import Captioner
 from captioner.captioning.export import export_model
 from captioner.captioning.model_folder import ModelFolder
 from captioner.cli.app import run_command_line
 from captioner.decoders.storage import load_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
+from captioner.metrics.expectation import Expectation
+from captioner.metrics.ngrams import count_caption_ngrams
 from captioner.text.dangling import find_dangling_ids
 from captioner.text.vocabulary import Vocabulary
 
@@ -68,3 +71,52 @@ def test_a_damaged_record_of_the_search_is_said_so(model, tmp_path, damage):
     (packed.path / "search.json").write_text(json.dumps(damage))
     with pytest.raises(DecoderError, match=r"search\.json is damaged"):
         packed.search()
+
+
+def test_captions_are_ranked_by_what_people_are_expected_to_say(model, tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    likeliest = Captioner(model).caption(image, beam=4, n_best=4)
+    vocabulary = Vocabulary.load(model.path / "vocabulary.json")
+    wanted = likeliest.alternatives[2]
+    expectation = expect_only(vocabulary.encode(wanted.words)[1:-1])
+    packed = export_model(model, tmp_path / "packed", SearchSettings(), expectation)
+    again = export_model(ModelFolder(packed, ""), tmp_path / "again", SearchSettings())
+    assert ModelFolder(packed, "").digest() != model.digest()
+    for folder in (packed, again):
+        captioner = Captioner.load(folder, precision="float32")
+        assert captioner.caption(image, beam=4).text == wanted.text
+        ranked = captioner.caption(image, beam=4, n_best=2)
+        assert [ranked.text, len(ranked.alternatives)] == [wanted.text, 1]
+        assert captioner.caption([image] * 3, beam=4)[2].text == wanted.text
+        (diverse,) = captioner.caption([image], beam=4, n_best=2, diverse=True)
+        assert diverse.text == Captioner(model).caption(image, beam=4, n_best=2, diverse=True).text
+
+
+def test_a_model_with_a_damaged_expectation_is_refused(model):
+    (model.path / "expectation.npz").write_bytes(b"torn")
+    with pytest.raises(DecoderError, match=r"expectation\.npz cannot be read"):
+        Captioner(model)
+
+
+def test_only_a_pipeline_knows_what_people_say(model, tmp_path, capsys):
+    wish = ["export", str(model.path), "--to", str(tmp_path / "packed"), "--expectation"]
+    assert run_command_line(wish) == 2
+    assert "has no result of tokenize and extract and train" in capsys.readouterr().err
+    assert not (tmp_path / "packed").exists()
+
+
+def expect_only(ids):
+    """Returns an expectation that is sure of the n-grams of one caption, whatever the image."""
+    ngrams = count_caption_ngrams(np.array([ids]))
+    num = len(ngrams.keys_E)
+    return Expectation(
+        mean_F=np.zeros(1280, np.float32),
+        factor_F=np.ones(1280, np.float32),
+        map_FR=np.zeros((1280, 1), np.float32),
+        table_GR=np.zeros((num, 1), np.float32),
+        mean_G=np.ones(num, np.float32),
+        keys_G=ngrams.keys_E,
+        rarity_G=np.ones(num, np.float32),
+        unknown_rarity=np.array(5, np.float32),
+        norms_O=np.ones(4, np.float32),
+    )

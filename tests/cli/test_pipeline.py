@@ -333,6 +333,16 @@ def test_an_image_in_two_splits_is_an_error(project, call):
     assert in_split(project, "train")[0].stem in err
 
 
+def test_what_people_say_is_packed_with_a_model(project, call):
+    code, out, err = call("export", "tiny", "--to", "packed", "--beam", 3, "--expectation")
+    assert code == 0, err
+    assert "packed/expectation.npz" in {str(path) for path in Path().glob("packed/*")}
+    photo = next(Path("photos").rglob("*.jpg"))
+    code, out, err = call("caption", photo, "--model", "packed")
+    assert code == 0, err
+    assert photo.name in out or out.strip()
+
+
 def test_captions_made_by_anything_are_scored(project, call):
     lines = (project / "artifacts/tiny/evaluate/captions.jsonl").read_text()
     (project / "mine.jsonl").write_text(lines)

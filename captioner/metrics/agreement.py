@@ -1,0 +1,45 @@
+"""How far captions agree with what people can be expected to say.
+
+Dimension key: H captions, E distinct n-grams of each caption, O = 4 n-gram orders.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from captioner.metrics.bleu import NUM_ORDERS
+from captioner.metrics.ngrams import CaptionNgrams
+
+NUM_REFERENCES = 5  # human captions that an image will be scored against
+
+
+class Agreement(NamedTuple):
+    """How far captions agree with what people can be expected to say, near to two usual scores.
+
+    Args:
+        cider_H: float64 (H,), about 0 to 10: the CIDEr-D to expect. It can be a little below 0.
+        precision_H: float64 (H,), 0 to 4: what BLEU counts, see `expect_precision`.
+    """
+
+    cider_H: np.ndarray
+    precision_H: np.ndarray
+
+
+def expect_precision(ngrams: CaptionNgrams, shares_E: np.ndarray) -> np.ndarray:
+    """Returns the expected precision of each caption, summed over orders, float64 (H,), 0 to 4.
+
+    For each n-gram the chance that one of five human captions of the image would hold it; the
+    mean over a caption's n-grams of one order, summed over orders 1 to 4.
+
+    Args:
+        ngrams: of H captions.
+        shares_E: float (E,), which share of human captions can be expected to hold each n-gram;
+            estimates below 0 or above 1 count as 0 and 1.
+    """
+    chance_E = 1 - (1 - np.clip(shares_E, 0, 1)) ** NUM_REFERENCES
+    num_captions = len(ngrams.lengths_C)
+    cells_E = ngrams.captions_E * NUM_ORDERS + ngrams.orders_E
+    # A second occurrence of an n-gram is hardly ever matched again, but it counts as a guess.
+    expected_HO = np.bincount(cells_E, chance_E, num_captions * NUM_ORDERS).reshape(-1, NUM_ORDERS)
+    guesses_HO = ngrams.lengths_C[:, None] - np.arange(NUM_ORDERS)
+    return np.sum(expected_HO / np.maximum(guesses_HO, 1), axis=1)
