@@ -26,7 +26,7 @@ class Resemblance:
 
     Args:
         training_TF: float (T, F), features of one or more training images. Time grows with the
-            cube of T and memory with its square: 8,192 images take 1.1 GB and 10 seconds.
+            cube of T and memory with its square: 8,192 images take 0.5 GB and 5 seconds.
     """
 
     def __init__(self, training_TF: np.ndarray) -> None:
