@@ -109,8 +109,8 @@ class CaptionEngine:
         generated: "dict[str, tuple[GeneratedCaption, ...]]",
         features: np.ndarray,
     ) -> "dict[str, tuple[GeneratedCaption, ...]]":
-        from captioner.decoders.ranking import rank_captions
         from captioner.metrics.expectation import average_places
+        from captioner.metrics.ranking import rank_captions
 
         return rank_captions(generated, average_places(features), expectation, self._vocabulary)
 

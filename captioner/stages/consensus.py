@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def rank(sources: Sources, run: StageRun, captions: "Captions", features: "Features") -> "Captions":
     """Ranks each image's captions by their score and their agreement with what people said."""
-    from captioner.decoders.ranking import rank_captions
+    from captioner.metrics.ranking import rank_captions
     from captioner.text.vocabulary import Vocabulary
 
     settings = sources.settings.evaluate

@@ -7,17 +7,31 @@ Dimension key: N images, F features, H captions of all images, S words.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from captioner.decoders.captions import GeneratedCaption
 from captioner.metrics.agreement import Agreement
 from captioner.metrics.ngrams import pad_captions
 from captioner.text.vocabulary import Vocabulary
 
 CIDER_WEIGHT = 8.0  # both chosen on the dev images of Flickr8k: more precision gives plainer words
 PRECISION_WEIGHT = 1.0
+
+
+class Scored(Protocol):
+    """A caption as a search gives it."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """At least one."""
+
+    @property
+    def score(self) -> float:
+        """What the search ranked it by, the larger the better."""
+
+
+Candidate = TypeVar("Candidate", bound=Scored)
 
 
 class Judge(Protocol):
@@ -30,14 +44,14 @@ class Judge(Protocol):
 
 
 def rank_captions(
-    captions: Mapping[str, Sequence[GeneratedCaption]],
+    captions: Mapping[str, Sequence[Candidate]],
     vectors_NF: np.ndarray,
     judge: Judge,
     vocabulary: Vocabulary,
     *,
     cider_weight: float = CIDER_WEIGHT,
     precision_weight: float = PRECISION_WEIGHT,
-) -> dict[str, tuple[GeneratedCaption, ...]]:
+) -> dict[str, tuple[Candidate, ...]]:
     """Ranks each image's captions by their score plus their agreement, times its weights.
 
     Args:
