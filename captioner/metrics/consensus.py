@@ -62,10 +62,12 @@ class Consensus:
             image_index_H: integers (H,), 0 to N - 1: the image of each caption.
         """
         agreement = Agreement(np.zeros(len(ids_HS)), np.zeros(len(ids_HS)))
+        order_H = np.argsort(image_index_H, kind="stable")
+        bounds = np.searchsorted(image_index_H[order_H], np.arange(len(vectors_NF) + 1))
         for start in range(0, len(vectors_NF), _BLOCK_IMAGES):
             weights_BT = self._resemblance.weigh(vectors_NF[start : start + _BLOCK_IMAGES])
             for image, weights_T in enumerate(weights_BT, start):
-                own = np.flatnonzero(image_index_H == image)
+                own = order_H[bounds[image] : bounds[image + 1]]
                 ngrams = count_caption_ngrams(ids_HS[own])
                 agreement.cider_H[own], shares_E = self._references.score(ngrams, weights_T)
                 agreement.precision_H[own] = expect_precision(ngrams, shares_E)
