@@ -91,9 +91,11 @@ def command(
     from captioner.captioning.export import export_model
     from captioner.captioning.model_folder import ModelFolder
     from captioner.cli.clean import format_size
+    from captioner.pipeline.current import find_current
     from captioner.stages.expectation import learn_expectation
 
-    expected = learn_expectation(artifacts / model) if expectation else None
+    homes = [home for home in (Path(model), artifacts / model) if find_current(home, "train")]
+    expected = learn_expectation(homes[0] if homes else artifacts / model) if expectation else None
     packed = ModelFolder(export_model(found, folder, search, expected), str(folder))
     click.echo(
         f"{folder}: {format_size(packed.size)}. Next: captioner caption PATH --model {folder}"

@@ -1,14 +1,18 @@
 """How far captions agree with what people can be expected to say.
 
-Dimension key: H captions, E distinct n-grams of each caption, O = 4 n-gram orders.
+Dimension key: H captions, T training images, F features, E distinct n-grams of each caption, O = 4
+n-gram orders.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from captioner.errors import ScoreError
 from captioner.metrics.bleu import NUM_ORDERS
-from captioner.metrics.ngrams import CaptionNgrams
+from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams, pad_captions
+from captioner.text.tokens import TokenisedCaptions
+from captioner.text.vocabulary import END, START
 
 NUM_REFERENCES = 5  # human captions that an image will be scored against
 
@@ -23,6 +27,25 @@ class Agreement(NamedTuple):
 
     cider_H: np.ndarray
     precision_H: np.ndarray
+
+
+def count_training_ngrams(captions: TokenisedCaptions, vectors_TF: np.ndarray) -> CaptionNgrams:
+    """Counts what people said of the training images, whose features are learnt from.
+
+    Args:
+        captions: of T training images.
+        vectors_TF: float (T, F), their features.
+
+    Raises:
+        ScoreError: the number of images and of features differ.
+    """
+    if len(vectors_TF) != len(captions.image_ids):
+        raise ScoreError(
+            "What people say is learnt from the features of images with captions. Received "
+            f"{len(vectors_TF):,} features for {len(captions.image_ids):,} images."
+        )
+    words = [caption[~np.isin(caption, (START, END))] for caption in captions]
+    return count_caption_ngrams(pad_captions(words))
 
 
 def expect_precision(ngrams: CaptionNgrams, shares_E: np.ndarray) -> np.ndarray:

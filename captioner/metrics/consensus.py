@@ -12,13 +12,11 @@ S words, E distinct n-grams of each caption.
 
 import numpy as np
 
-from captioner.errors import ScoreError
-from captioner.metrics.agreement import Agreement, expect_precision
-from captioner.metrics.ngrams import count_caption_ngrams, pad_captions
+from captioner.metrics.agreement import Agreement, count_training_ngrams, expect_precision
+from captioner.metrics.ngrams import count_caption_ngrams
 from captioner.metrics.resemblance import Resemblance
 from captioner.metrics.weighted_references import WeightedReferences
 from captioner.text.tokens import TokenisedCaptions
-from captioner.text.vocabulary import END, START
 
 MAX_IMAGES = 8192  # training images that are asked: more take too long to weigh
 
@@ -38,14 +36,8 @@ class Consensus:
     """
 
     def __init__(self, captions: TokenisedCaptions, vectors_TF: np.ndarray) -> None:
-        if len(vectors_TF) != len(captions.image_ids):
-            raise ScoreError(
-                f"Consensus needs the features of the images with captions. Received "
-                f"{len(vectors_TF):,} features for {len(captions.image_ids):,} images."
-            )
-        words = [caption[~np.isin(caption, (START, END))] for caption in captions]
         self._references = WeightedReferences(
-            count_caption_ngrams(pad_captions(words)),
+            count_training_ngrams(captions, vectors_TF),
             captions.image_index.astype(np.int64),
             len(captions.image_ids),
         )

@@ -16,13 +16,12 @@ from scipy import linalg, sparse
 
 from captioner.errors import DecoderError, ScoreError
 from captioner.files import replace_file
-from captioner.metrics.agreement import Agreement, expect_precision
+from captioner.metrics.agreement import Agreement, count_training_ngrams, expect_precision
 from captioner.metrics.bleu import NUM_ORDERS
 from captioner.metrics.feature_scale import FeatureScale
-from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams, pad_captions
+from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams
 from captioner.metrics.tf_idf import CIDER_SCALE, find, measure_norms
 from captioner.text.tokens import TokenisedCaptions
-from captioner.text.vocabulary import END, START
 
 RANK = 256  # half of it loses a quarter of the gain, all 1,280 features give little more
 MIN_IMAGES = 10  # n-grams said of fewer training images are taken to be said of none
@@ -73,13 +72,7 @@ class Expectation:
             ScoreError: the number of images and of features differ, or no n-gram is frequent.
         """
         num_images = len(captions.image_ids)
-        if len(vectors_TF) != num_images:
-            raise ScoreError(
-                f"What people say is learnt from images with features. Received "
-                f"{len(vectors_TF):,} features for {num_images:,} images."
-            )
-        words = [caption[~np.isin(caption, (START, END))] for caption in captions]
-        ngrams = count_caption_ngrams(pad_captions(words))
+        ngrams = count_training_ngrams(captions, vectors_TF)
         keys, grams_E = np.unique(ngrams.keys_E, return_inverse=True)
         shares_TG = _share_ngrams(ngrams, grams_E, captions.image_index, num_images)
         frequency_G = np.diff(shares_TG.indptr)

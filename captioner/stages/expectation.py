@@ -20,7 +20,8 @@ def learn_expectation(pipeline: Path) -> "Expectation":
         pipeline: the pipeline's folder among the artifacts.
 
     Raises:
-        UsageError: the pipeline has not been run, or takes its features from elsewhere.
+        UsageError: the pipeline has not been run, takes its features from elsewhere, or its
+            decoder was trained before its words or features changed.
         ScoreError: it has too few training images.
     """
     import numpy as np
@@ -41,7 +42,14 @@ def learn_expectation(pipeline: Path) -> "Expectation":
     tokens, store, decoder = (folder for folder in folders.values() if folder is not None)
     tokenised = TokenisedCaptions.load(tokens / tokenize.TOKENS)
     features = FeatureStore.open(store)
-    kind = load_spec(decoder).feature_kind
+    spec = load_spec(decoder)
+    kind = spec.feature_kind
+    words = [(folder / tokenize.VOCABULARY).read_bytes() for folder in (tokens, decoder)]
+    if words[0] != words[1] or features.shapes.get(kind) != spec.feature_shape:
+        raise UsageError(
+            f"The decoder of {pipeline} was trained on other words or features than it holds now. "
+            f"Bring it up to date first: captioner run {pipeline.name}"
+        )
     known = set(features.image_ids)
     training = tokenised.restrict(id_ for id_ in tokenised.image_ids_in("train") if id_ in known)
     ids = training.image_ids
