@@ -58,6 +58,7 @@ class CaptionEngine:
         if self._expectation is not None:
             settings = replace(settings, num_captions=settings.num_beams)
 
+        self.settings = settings
         self._encoder = encoder
         self._decoder = decoder
         self._vocabulary = vocabulary
@@ -67,6 +68,11 @@ class CaptionEngine:
         self._generator = CaptionGenerator(
             decoder, vocabulary, settings, batch_size=self.batch_size * self.batches_per_search
         )
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """What decides captions beside the beam, as a score's signature names it."""
+        return (*self.settings.rules, *(("expectation",) if self._expectation is not None else ()))
 
     def encode(self, images_BHWC: np.ndarray) -> np.ndarray:
         """Maps uint8 (B, H, W, 3) to features (B, ...)."""

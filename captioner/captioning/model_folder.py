@@ -25,6 +25,7 @@ EXPECTATION = "expectation.npz"  # optional: what people can be expected to say 
 PARTS = (DECODER, WEIGHTS, VOCABULARY, BACKBONE)
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"
 # What a model records of its search; the last three only where they are not as usual.
+SHIPPED_NAME = "shipped"
 SEARCH_KEYS = (
     "num_beams",
     "max_length",
@@ -144,7 +145,7 @@ def find_model(model: str | Path | None = None, artifacts: Path | None = None) -
 
     Args:
         model: a folder with a model, a pipeline's folder in the artifacts, or a pipeline's name;
-            None finds the model that ships with captioner.
+            None or "shipped" finds the model that ships with captioner.
         artifacts: where pipelines keep their results; None takes $CAPTIONER_ARTIFACTS or
             `artifacts`.
 
@@ -162,6 +163,8 @@ def find_model(model: str | Path | None = None, artifacts: Path | None = None) -
     listed = f" Known: {', '.join(known)}." if known else ""
     raise UsageError(
         f"There is no trained model at {str(model)!r}: it is neither a folder with {DECODER} nor a "
+    if str(model) == SHIPPED_NAME:
+        return _find_shipped()
         f"pipeline that was trained in {root}.{listed}{nearest(str(model), known)}"
     )
 
@@ -169,7 +172,7 @@ def find_model(model: str | Path | None = None, artifacts: Path | None = None) -
 def list_models(artifacts: Path | None = None) -> list[ModelFolder]:
     """Returns the shipped model, if there is one, and those of the pipelines, by name."""
     shipped = _find_in(SHIPPED, SHIPPED)
-    models = [] if shipped is None else [ModelFolder(shipped, "shipped")]
+    models = [] if shipped is None else [ModelFolder(shipped, SHIPPED_NAME)]
     root = _artifacts_root(artifacts)
     for pointers in sorted(root.glob(f"*/{POINTERS}")):
         found = _find_in(pointers.parent, root)
@@ -185,7 +188,7 @@ def _find_shipped() -> ModelFolder:
             "This copy of captioner ships without a trained model. Train one, as with "
             "`captioner run quickstart`, and name it: --model quickstart"
         )
-    return ModelFolder(found, "shipped")
+    return ModelFolder(found, SHIPPED_NAME)
 
 
 def _find_in(folder: Path, root: Path) -> Path | None:

@@ -1,13 +1,22 @@
-"""captioner evaluate: scores a pipeline's model, or captions made by anything else."""
+"""captioner evaluate: scores a pipeline's model, any other, or captions made by anything."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from captioner.cli.options import artifacts_option, set_option
 from captioner.config import Pipeline
+from captioner.errors import UsageError
+
+if TYPE_CHECKING:
+    from captioner.captioning.split import SplitCaptions
+    from captioner.datasets.records import CaptionDataset, CaptionedImage
+    from captioner.metrics.signature import Origin
+
+_NUM_LISTED = 5  # photographs that cannot be captioned, named on standard error
 
 
 @click.command(
@@ -15,6 +24,7 @@ from captioner.config import Pipeline
 \b
 Examples:
   captioner evaluate --pipeline flickr8k
+  captioner evaluate --model shipped --pipeline flickr8k --split dev
   captioner evaluate mine.jsonl --pipeline flickr8k --split dev
   captioner evaluate mine.txt --format karpathy --data dataset_coco.json --images coco
 """
@@ -24,6 +34,8 @@ Examples:
 @click.option("--format", "dataset_format", metavar="NAME", help="Or: the data set's format,")
 @click.option("--data", metavar="PATH", help="and where it lies,")
 @click.option("--images", metavar="DIR", help="and its images, if they lie elsewhere.")
+@click.option("--model", metavar="NAME|DIR", help="Score this model; see `captioner models`.")
+@click.option("--beam", type=int, metavar="N", help="With --model: the width of its search.")
 @click.option("--split", help="The split to score; the pipeline's if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print scores.json instead of a table.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep scores.json.")
@@ -35,6 +47,8 @@ def command(
     dataset_format: str | None,
     data: str | None,
     images: str | None,
+    model: str | None,
+    beam: int | None,
     split: str | None,
     as_json: bool,
     out: Path | None,
@@ -44,20 +58,24 @@ def command(
     """Score captions against a data set's human captions.
 
     CAPTIONS is a file made by anything: JSONL or COCO results with image and caption, CSV,
-    `image<TAB>caption` lines, or one caption a line in the order of the split. Without it the
-    pipeline's own model is evaluated.
+    `image<TAB>caption` lines, or one caption a line in the order of the split. Without it a model
+    captions the split: the one of --model, as `captioner caption` would, or the pipeline's own,
+    as its file says.
     """
     from captioner.files import write_json
+
+    _check_wishes(captions, model, beam)
 
     named = {"dataset.format": dataset_format, "dataset.path": data, "dataset.images": images}
     named["evaluate.split"] = split
     settings = [f"{key}={value}" for key, value in named.items() if value is not None]
     loaded = Pipeline.load(pipeline, [*overrides, *settings], check_paths=True)
-    scores = (
-        _score_model(loaded, artifacts)
-        if captions is None
-        else _score_file(captions, loaded, artifacts)
-    )
+    if captions is not None:
+        scores = _score_file(captions, loaded, artifacts)
+    elif model is not None:
+        scores = _score_model(model, beam, loaded, artifacts)
+    else:
+        scores = _score_pipeline(loaded, artifacts)
     if out is not None:
         write_json(out, scores)
     if as_json:
@@ -68,7 +86,20 @@ def command(
         print_scores(scores)
 
 
-def _score_model(pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
+def _check_wishes(captions: Path | None, model: str | None, beam: int | None) -> None:
+    if captions is not None and model is not None:
+        raise UsageError(
+            f"{captions} holds the captions to score, so the model {model} would make none. "
+            "Give one of the two."
+        )
+    if beam is not None and model is None:
+        raise UsageError(
+            "--beam is for --model; a pipeline's own model has its beam in the pipeline file: "
+            f"--set evaluate.beam={beam}"
+        )
+
+
+def _score_pipeline(pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
     from captioner.cli.run import bring_up_to_date
     from captioner.pipeline.plan import Selection
     from captioner.report.evaluation import SCORES
@@ -80,21 +111,80 @@ def _score_model(pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
 
 
 def _score_file(path: Path, pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
-    from captioner.metrics.bootstrap import Resampling
     from captioner.metrics.captions_file import read_captions_file
-    from captioner.metrics.evaluation import evaluate_captions
     from captioner.metrics.signature import Origin
+
+    dataset, images = _open_split(pipeline, artifacts)
+    captions = read_captions_file(path, [image.image_id for image in images])
+    return _score(
+        captions, pipeline, dataset, images, Origin(split=pipeline.settings.evaluate.split)
+    )
+
+
+def _score_model(
+    name: str, beam: int | None, pipeline: Pipeline, artifacts: Path
+) -> dict[str, Any]:
+    from captioner.captioning.model_folder import find_model
+    from captioner.cli.tensorflow import load_tensorflow
+    from captioner.metrics.signature import Origin
+
+    model = find_model(name, artifacts)
+    dataset, images = _open_split(pipeline, artifacts)
+    load_tensorflow()
+    from captioner.captioning.captioner import Captioner
+    from captioner.captioning.split import caption_split
+
+    found = caption_split(Captioner(model, precision="float32"), images, beam=beam)
+    _tell_faults(found)
+    origin = Origin(
+        split=pipeline.settings.evaluate.split,
+        beam=found.beam,
+        length_normalisation=found.length_exponent,
+        rules=found.rules,
+    )
+    seen = [image for image in images if image.image_id in found.captions]
+    return _score(found.captions, pipeline, dataset, seen, origin)
+
+
+def _tell_faults(found: "SplitCaptions") -> None:
+    """Names the photographs that are left out of the score."""
+    if not found.captions:
+        raise UsageError(
+            "None of the split's photographs can be captioned: "
+            + "; ".join(f"{name}: {why}" for name, why in list(found.faults.items())[:_NUM_LISTED])
+        )
+    if found.faults:
+        click.echo(f"Left out, as they cannot be captioned: {len(found.faults):,}", err=True)
+    for name, why in list(found.faults.items())[:_NUM_LISTED]:
+        click.echo(f"  {name}: {why}", err=True)
+
+
+def _open_split(
+    pipeline: Pipeline, artifacts: Path
+) -> "tuple[CaptionDataset, tuple[CaptionedImage, ...]]":
     from captioner.stages.chain import open_dataset
     from captioner.stages.evaluate import split_images
 
-    settings = pipeline.settings.evaluate
     dataset = open_dataset(pipeline.settings.dataset, artifacts)
-    references = {i.image_id: i.captions for i in split_images(dataset, settings.split)}
+    return dataset, split_images(dataset, pipeline.settings.evaluate.split)
+
+
+def _score(
+    captions: Mapping[str, str],
+    pipeline: Pipeline,
+    dataset: "CaptionDataset",
+    images: "Sequence[CaptionedImage]",
+    origin: "Origin",
+) -> dict[str, Any]:
+    from captioner.metrics.bootstrap import Resampling
+    from captioner.metrics.evaluation import evaluate_captions
+
+    settings = pipeline.settings.evaluate
     training = {image.image_id: image.captions for image in dataset.in_split("train")}
     return evaluate_captions(
-        read_captions_file(path, list(references)),
-        references,
+        captions,
+        {image.image_id: image.captions for image in images},
         training=training if training else None,
-        origin=Origin(split=settings.split),
+        origin=origin,
         resampling=Resampling(settings.bootstrap, settings.seed),
     ).to_json()

@@ -93,6 +93,16 @@ class SearchSettings:
         """The length exponent that ranks captions; 0 where there is but one to rank."""
         return self.length_exponent if self.width > 1 else 0.0
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that captions keep, as a score's signature has them."""
+        rules = {
+            f"{self.no_repeat_ngram}grams-once": self.no_repeat_ngram > 0,
+            "no-stutter": self.no_stutter,
+            "no-dangling": bool(self.never_last),
+        }
+        return tuple(name for name, is_on in rules.items() if is_on)
+
     def _checks(self) -> list[tuple[bool, str]]:
         at_most = {"beam": self.num_beams, "greedy": 1}.get(self.method, self.num_captions)
         methods = ", ".join(get_args(Method))

@@ -14,9 +14,11 @@ from captioner.stages.sources import Sources
 
 if TYPE_CHECKING:
     from captioner.decoders.captions import GeneratedCaption
+    from captioner.decoding.settings import SearchSettings
     from captioner.features.reading import Features
     from captioner.metrics.evaluation import EvaluationReport
     from captioner.report.evaluation import ScoredImage
+    from captioner.text.vocabulary import Vocabulary
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
@@ -28,19 +30,26 @@ def declare(sources: Sources) -> Stage:
     split = sources.settings.evaluate.split
 
     def evaluate(run: StageRun) -> StageOutcome:
+        from captioner.decoders.captions import CaptionGenerator
+        from captioner.decoders.ensemble import load_decoders
         from captioner.report.evaluation import REPORT, write_evaluation
         from captioner.report.evaluation_page import write_report
         from captioner.stages import looks
+        from captioner.text.vocabulary import Vocabulary
 
         started = time.monotonic()
         features = train.open_features(sources, run)
         images = train.with_features(split_images(sources.dataset, split), features)
         if not images:
             raise FeatureError(f"None of the images of split '{split}' has features to caption.")
-        captions = generate_captions(sources, run, images, features)
+        vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
+        search = choose_search(sources.settings.evaluate, vocabulary)
+        generator = CaptionGenerator(load_decoders(run.needs["train"]), vocabulary, search)
+        image_ids = [image.image_id for image in images]
+        captions: Captions = generator.generate(features, image_ids, progress=True)
         if sources.settings.evaluate.asks_people:
             captions = consensus.rank(sources, run, captions, features)
-        report = score(sources, images, captions, features)
+        report = score(sources, search, images, captions, features)
         write_evaluation(
             run.folder,
             list_scored(images, captions, report),
@@ -76,19 +85,12 @@ def split_images(dataset: CaptionDataset, split: str) -> tuple[CaptionedImage, .
     return images
 
 
-def generate_captions(
-    sources: Sources, run: StageRun, images: Sequence[CaptionedImage], features: "Features"
-) -> "Captions":
-    """Returns for each image the captions that the search found, the best first."""
-    from captioner.decoders.captions import CaptionGenerator
-    from captioner.decoders.ensemble import load_decoders
+def choose_search(settings: EvaluateSection, vocabulary: "Vocabulary") -> "SearchSettings":
+    """Returns how captions are searched for, with as many found as there are beams."""
     from captioner.decoding.settings import SearchSettings
     from captioner.text.dangling import find_dangling_ids
-    from captioner.text.vocabulary import Vocabulary
 
-    settings = sources.settings.evaluate
-    vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
-    search = SearchSettings(
+    return SearchSettings(
         num_beams=settings.beam,
         num_captions=settings.beam,
         max_length=settings.max_words,
@@ -97,23 +99,12 @@ def generate_captions(
         no_stutter=settings.no_stutter,
         never_last=find_dangling_ids(vocabulary) if settings.no_dangling else (),
     )
-    generator = CaptionGenerator(load_decoders(run.needs["train"]), vocabulary, search)
-    return generator.generate(features, [image.image_id for image in images], progress=True)
 
 
-def describe_search(settings: EvaluateSection) -> str | None:
+def describe_search(search: "SearchSettings", settings: EvaluateSection) -> str | None:
     """Returns what is unusual about the search, for the signature; None where nothing is."""
-    rules = [
-        name
-        for name, is_on in (
-            (f"{settings.no_repeat_ngram}grams-once", settings.no_repeat_ngram > 0),
-            ("no-stutter", settings.no_stutter),
-            ("no-dangling", settings.no_dangling),
-            (_describe_consensus(settings), settings.asks_people),
-        )
-        if is_on
-    ]
-    return "+".join(rules) if rules else None
+    consensus = [_describe_consensus(settings)] if settings.asks_people else []
+    return "+".join([*search.rules, *consensus]) or None
 
 
 def _describe_consensus(settings: EvaluateSection) -> str:
@@ -123,6 +114,7 @@ def _describe_consensus(settings: EvaluateSection) -> str:
 
 def score(
     sources: Sources,
+    search: "SearchSettings",
     images: Sequence[CaptionedImage],
     captions: "Captions",
     features: "Features",
@@ -151,9 +143,9 @@ def score(
         ),
         origin=Origin(
             split=settings.evaluate.split,
-            beam=settings.evaluate.beam,
-            length_normalisation=settings.evaluate.length_exponent,
-            rules=describe_search(settings.evaluate),
+            beam=search.num_beams,
+            length_normalisation=search.length_exponent,
+            rules=describe_search(search, settings.evaluate),
             seed=settings.train.seed,
         ),
         resampling=Resampling(settings.evaluate.bootstrap, settings.evaluate.seed),

@@ -99,6 +99,7 @@ def test_models_are_found_by_folder_and_by_pipeline(model, tmp_path, monkeypatch
     pipeline.mkdir()
     (pipeline / "pipeline.json").write_text(json.dumps({"train": "0123456789abcdef" * 4}))
     assert find_model(model).path == model
+    assert find_model("shipped").path == find_model(None).path
     assert find_model(artifact).path == artifact
     assert find_model(pipeline).path == artifact
     assert find_model("scenes", tmp_path / "artifacts").path == artifact

@@ -365,6 +365,38 @@ def test_captions_made_by_anything_are_scored(project, call):
     assert json.loads((project / "scores.json").read_text())["model"]["coco"]["bleu_1"] > 0.999
 
 
+def test_a_model_is_scored_as_it_captions(project, call):
+    assert call("run", "tiny.toml", "--set", "evaluate.max_words=30")[0] == 0  # as models have it
+    stored = json.loads((project / "artifacts/tiny/evaluate/scores.json").read_text())
+    code, out, err = call("evaluate", "--model", "tiny", "--pipeline", "tiny.toml", "--json")
+    assert code == 0, err
+    scores = json.loads(out)["model"]["coco"]
+    assert scores["cider"] == pytest.approx(stored["model"]["coco"]["cider"])
+    torn = next(
+        path
+        for path in Path("photos").rglob("*.jpg")
+        if path.stem in (project / "artifacts/tiny/evaluate/captions.jsonl").read_text()
+    )
+    torn.write_bytes(b"no photograph")
+    asked = ("evaluate", "--model", "shipped", "--pipeline", "tiny.toml", "--beam", 2, "--json")
+    code, out, err = call(*asked)
+    assert code == 0, err
+    assert f"Left out, as they cannot be captioned: 1\n  {torn.stem}: " in err
+    signature = json.loads(out)["model"]["coco"]["signature"]
+    assert signature["images"] == stored["model"]["coco"]["signature"]["images"] - 1
+    assert (
+        "|beam:2|norm:1.0|rules:2grams-once+no-stutter+no-dangling+expectation|"
+        in (signature["text"])
+    )
+
+
+def test_what_is_to_be_scored_is_said_once(project, call):
+    code, _, err = call("evaluate", "mine.txt", "--model", "tiny", "--pipeline", "tiny.toml")
+    assert (code, "Give one of the two" in err) == (2, True)
+    code, _, err = call("evaluate", "--beam", 2, "--pipeline", "tiny.toml")
+    assert (code, "--set evaluate.beam=2" in err) == (2, True)
+
+
 def test_too_few_captions_are_an_error(project, call):
     (project / "mine.txt").write_text("a dog\n")
     code, _, err = call("evaluate", "mine.txt", "--pipeline", "tiny.toml")
