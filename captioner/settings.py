@@ -63,12 +63,15 @@ class DatasetSection(_Section):
 class BackboneSection(_Section):
     """The encoder: its name, where its weights come from, the seed of random ones.
 
-    Several names joined by "+" are one encoder, see `captioner.backbones.joint`.
+    Several names joined by "+" are one encoder, see `captioner.backbones.joint`. `input_size` is
+    the height and width of the images in pixels, the network's own by default: a network without
+    dense layers takes any, and sees more of small things in more pixels than it was made for.
     """
 
     name: BackboneName = "efficientnet_lite0"
     weights: str = "imagenet"
     seed: Seed = 0
+    input_size: Size | None = None
 
 
 class PretrainSection(_Section):

@@ -36,6 +36,11 @@ def find_pretrain_faults(raw: Mapping[str, Any]) -> list[str]:
             f"[backbone] weights = {weights!r}: with a section [pretrain] the encoder is the one "
             "that it trains; the weights to begin with are [pretrain] weights"
         )
+    if isinstance(backbone, dict) and backbone.get("input_size") is not None:
+        faults.append(
+            f"[backbone] input_size = {backbone['input_size']}: the encoder sees images of the "
+            "size that it is trained on; set [pretrain] input_size"
+        )
     return faults
 
 

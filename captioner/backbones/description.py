@@ -15,7 +15,7 @@ import tensorflow as tf
 from captioner.backbones.encoder import Encoder, build_network, find_output
 from captioner.backbones.preprocessing import RECIPES, preprocess
 from captioner.backbones.registry import find_spec
-from captioner.backbones.spec import BackboneSpec, Preprocessing
+from captioner.backbones.spec import BackboneSpec, Preprocessing, Size
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import WeightsOrigin, load_weights, resolve_weights
 from captioner.errors import BackboneError
@@ -58,13 +58,16 @@ class Check:
         }
 
 
-def describe_backbone(name: str, *, weights: str = "imagenet", seed: int = 0) -> dict[str, Any]:
+def describe_backbone(
+    name: str, *, weights: str = "imagenet", seed: int = 0, input_size: Size | None = None
+) -> dict[str, Any]:
     """Builds an encoder, checks it, and describes it.
 
     Args:
         name: a name of `registry.list_specs`.
         weights: "imagenet", "random" or the path of a file.
         seed: of random weights.
+        input_size: height and width of the images, in pixels; None for the network's own.
 
     Returns:
         The content of `backbone.json`.
@@ -74,7 +77,7 @@ def describe_backbone(name: str, *, weights: str = "imagenet", seed: int = 0) ->
         WeightsError: the weights cannot be had or belong to another network.
         BackboneError: a check failed; the message says which, what it expected and found.
     """
-    spec = fit_spec(find_spec(name), weights)
+    spec = fit_spec(find_spec(name), weights, input_size)
     network = build_network(spec)
     origin = resolve_weights(spec, weights, seed)
     load_weights(network, spec, origin)

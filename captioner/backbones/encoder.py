@@ -14,7 +14,7 @@ from captioner.backbones.folding import fold_norms
 from captioner.backbones.narrowing import narrow_kernels
 from captioner.backbones.preprocessing import preprocess
 from captioner.backbones.registry import find_spec
-from captioner.backbones.spec import BackboneSpec, Preprocessing
+from captioner.backbones.spec import BackboneSpec, Preprocessing, Size
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.errors import BackboneError, UsageError
@@ -120,6 +120,7 @@ def load_encoder(
     *,
     weights: str = "imagenet",
     seed: int = 0,
+    input_size: Size | None = None,
     outputs: Sequence[str] = ("vector",),
     precision: Precision = "auto",
     batch_size: int = 32,
@@ -131,6 +132,7 @@ def load_encoder(
         name: a name of `registry.list_specs`.
         weights: "imagenet", "random" or the path of a file.
         seed: of random weights.
+        input_size: height and width of the images, in pixels; None for the network's own.
         outputs: "vector", "grid" or both.
         precision: of the arithmetic. "auto" is bfloat16 where processor and network gain from
             it: VGG-16 is four times as fast, at a cosine of 0.9999 to float32.
@@ -146,7 +148,7 @@ def load_encoder(
         encoder = load_encoder("efficientnet_lite0", outputs=("vector", "grid"))
         vector_1F = encoder.encode(load_image("beach.jpg", encoder.spec.rule)[None])["vector"]
     """
-    spec = fit_spec(find_spec(name), weights)
+    spec = fit_spec(find_spec(name), weights, input_size)
     origin = resolve_weights(spec, weights, seed)
     network = build_network(spec, choose_precision(spec, precision))
     load_weights(network, spec, origin)

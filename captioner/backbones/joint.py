@@ -28,7 +28,7 @@ def make_joint_spec(parts: Sequence[BackboneSpec]) -> BackboneSpec:
     """
     _check(parts)
     size = max((part.rule.height, part.rule.width) for part in parts)
-    fitted = [part.at(input_size=size) for part in parts]
+    fitted = [part.resized(size) for part in parts]
     return BackboneSpec(
         name=SEPARATOR.join(part.name for part in parts),
         title=" + ".join(part.title for part in parts),

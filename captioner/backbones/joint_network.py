@@ -23,7 +23,7 @@ def build(name: str, num_classes: int, input_size: Size) -> keras.Model:
     Raises:
         UsageError: the networks' grids have different numbers of places.
     """
-    spec = find_spec(name)
+    spec = find_spec(name).resized(input_size)
     images = keras.Input((*input_size, 3), name="images")
     parts = [_build_part(part)(images) for part in spec.parts]
     vectors, grids = [part[0] for part in parts], [part[1] for part in parts]

@@ -134,6 +134,17 @@ class BackboneSpec:
                 f"leave nothing of them. It is made for {self.rule.height} x {self.rule.width}."
             ) from error
 
+    def resized(self, input_size: Size) -> "BackboneSpec":
+        """Returns the same encoder for images of another size, in pixels, height first."""
+        if not self.parts:
+            return self.at(self.num_classes, input_size)
+        height, width = input_size
+        return dataclasses.replace(
+            self,
+            rule=dataclasses.replace(self.rule, height=height, width=width),
+            parts=tuple(part.resized(input_size) for part in self.parts),
+        )
+
     def at(self, num_classes: int | None = None, input_size: Size | None = None) -> "BackboneSpec":
         """Returns the same network for other classes or images of another size.
 

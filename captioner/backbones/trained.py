@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveInt, TypeAdapter, ValidationError
 
-from captioner.backbones.spec import BackboneSpec, Preprocessing
+from captioner.backbones.spec import BackboneSpec, Preprocessing, Size
 from captioner.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -80,16 +80,23 @@ def read_note(path: Path) -> TrainedNote | None:
         ) from error
 
 
-def fit_spec(spec: BackboneSpec, weights: str) -> BackboneSpec:
-    """Returns the network at the size and for the classes that its weights were trained for.
+def fit_spec(spec: BackboneSpec, weights: str, input_size: Size | None = None) -> BackboneSpec:
+    """Returns the network for the classes that its weights were trained for, and the size.
 
     Args:
         spec: the published network.
         weights: "imagenet", "random" or a path.
+        input_size: height and width of the images, in pixels; None for the size that the weights
+            were trained for.
 
     Raises:
         WeightsError: the file says that it is another network's.
     """
+    trained = _as_trained(spec, weights)
+    return trained if input_size is None else trained.resized(input_size)
+
+
+def _as_trained(spec: BackboneSpec, weights: str) -> BackboneSpec:
     note = None if weights in ("imagenet", "random") else read_note(Path(weights))
     if note is None:
         return spec

@@ -234,7 +234,9 @@ def _assign(model: "keras.Model", arrays: "Arrays", path: Path, *, without: str 
     wanted = {name: tuple(variable.shape) for name, variable in variables.items()}
     found = {name: array.shape for name, array in arrays.items()}
     if wanted != found:
-        raise WeightsError(_describe_mismatch(path, model.name, wanted, found))
+        height, width = model.input_shape[1:3]
+        network = f"{model.name} for images of {height} x {width} pixels"
+        raise WeightsError(_describe_mismatch(path, network, wanted, found))
     for name, variable in variables.items():
         variable.assign(arrays[name])
 

@@ -82,6 +82,7 @@ class Captioner:
             backbone.name,
             weights=backbone.weights,
             seed=backbone.seed,
+            input_size=backbone.input_size,
             outputs=(reads.feature_kind,),
             precision=precision,
             batch_size=batch_size,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from captioner.backbones.spec import Size
 from captioner.decoders.members import list_members
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
@@ -24,8 +25,8 @@ SEARCH = "search.json"  # optional: how captions are best searched for with this
 EXPECTATION = "expectation.npz"  # optional: what people can be expected to say of an image
 PARTS = (DECODER, WEIGHTS, VOCABULARY, BACKBONE)
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"
-# What a model records of its search; the last three only where they are not as usual.
 SHIPPED_NAME = "shipped"
+# What a model records of its search; the last three only where they are not as usual.
 SEARCH_KEYS = (
     "num_beams",
     "max_length",
@@ -45,12 +46,14 @@ class BackboneRecord:
         weights: "imagenet", "random" or a path, as given when it was trained.
         digest: of the weights' file; None for random weights.
         seed: of random weights.
+        input_size: height and width of the images, in pixels.
     """
 
     name: str
     weights: str
     digest: str | None
     seed: int
+    input_size: Size
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class ModelFolder:
         try:
             weights = record["weights"]
             seed = 0 if weights["seed"] is None else int(weights["seed"])
-            return BackboneRecord(record["name"], weights["source"], weights["digest"], seed)
+            size = int(record["resize"]["height"]), int(record["resize"]["width"])
+            return BackboneRecord(record["name"], weights["source"], weights["digest"], seed, size)
         except (KeyError, TypeError, ValueError) as error:
             raise DecoderError(
                 f"{self.path / BACKBONE} does not say which encoder the model needs: {error!r}. "
@@ -159,12 +163,12 @@ def find_model(model: str | Path | None = None, artifacts: Path | None = None) -
         found = _find_in(folder, root)
         if found is not None:
             return ModelFolder(found, name)
+    if str(model) == SHIPPED_NAME:
+        return _find_shipped()
     known = [listed.name for listed in list_models(artifacts)]
     listed = f" Known: {', '.join(known)}." if known else ""
     raise UsageError(
         f"There is no trained model at {str(model)!r}: it is neither a folder with {DECODER} nor a "
-    if str(model) == SHIPPED_NAME:
-        return _find_shipped()
         f"pipeline that was trained in {root}.{listed}{nearest(str(model), known)}"
     )
 

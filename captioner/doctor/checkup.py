@@ -89,6 +89,8 @@ def _check_pickle(path: Path) -> Finding:
 def _check_machine(pipeline: Pipeline, artifacts: Path, images: int) -> Iterator[Finding]:
     settings = pipeline.settings
     spec = find_spec(settings.backbone.name)
+    if settings.backbone.input_size is not None:
+        spec = spec.resized(settings.backbone.input_size)
     shapes: dict[str, tuple[int, ...]] = {"vector": (spec.vector_width,)}
     grid = machine.estimate_grid(spec)
     if grid is not None:

@@ -41,7 +41,7 @@ def check_encoder(
         yield note("weights", "stage pretrain makes them, and build checks them")
         return
     try:
-        spec = fit_spec(find_spec(backbone.name), backbone.weights)
+        spec = fit_spec(find_spec(backbone.name), backbone.weights, backbone.input_size)
         origin = resolve_weights(spec, backbone.weights, backbone.seed)
     except (CaptionerError, OSError) as error:
         yield problem("weights", str(error), _OTHER_WAYS)

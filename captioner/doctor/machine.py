@@ -27,14 +27,24 @@ _LIMITS = (
 def estimate_grid(spec: BackboneSpec) -> tuple[int, int, int] | None:
     """Returns the shape of an encoder's grid, (H, W, C), where one can be told.
 
-    Of several networks joined it follows from theirs: all have as many places as the largest
-    images of any of them give.
+    At another size than the published one there are more places or fewer, in proportion. Of
+    several networks joined it follows from theirs: all have as many as the one that has most.
     """
-    if not spec.parts:
-        return spec.grid_shape
-    grids = [grid for part in spec.parts if (grid := find_spec(part.name).grid_shape)]
-    side = max(grid[0] for grid in grids)
-    return side, side, sum(grid[-1] for grid in grids)
+    grids = [grid for part in spec.parts or (spec,) if (grid := _scale_grid(part)) is not None]
+    if not grids:
+        return None
+    height, width = max(grid[0] for grid in grids), max(grid[1] for grid in grids)
+    return height, width, sum(grid[2] for grid in grids)
+
+
+def _scale_grid(spec: BackboneSpec) -> tuple[int, int, int] | None:
+    published = find_spec(spec.name)
+    if published.grid_shape is None:
+        return None
+    height, width, channels = published.grid_shape
+    down = spec.rule.height / published.rule.height
+    across = spec.rule.width / published.rule.width
+    return round(height * down), round(width * across), channels
 
 
 def estimate_features(settings: Settings, shapes: dict[str, tuple[int, ...]], images: int) -> int:

@@ -16,7 +16,9 @@ def declare(sources: Sources) -> Stage:
 
         backbone = sources.settings.backbone
         weights = sources.weights_file(run)
-        description = describe_backbone(backbone.name, weights=weights, seed=backbone.seed)
+        description = describe_backbone(
+            backbone.name, weights=weights, seed=backbone.seed, input_size=backbone.input_size
+        )
         write_json(run.folder / DESCRIPTION, description)
         parameters = description["num_parameters"]
         return StageOutcome(f"{backbone.name}, {parameters:,} parameters, checked")

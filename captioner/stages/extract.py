@@ -23,6 +23,7 @@ def declare(sources: Sources) -> Stage:
             backbone.name,
             weights=sources.weights_file(run),
             seed=backbone.seed,
+            input_size=backbone.input_size,
             outputs=sources.settings.feature_kinds,
             precision=settings.precision,
             grid_side=settings.grid_side,

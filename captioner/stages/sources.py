@@ -56,7 +56,7 @@ class Sources:
     def spec(self) -> BackboneSpec:
         """The encoder's specification."""
         backbone = self.settings.backbone
-        return fit_spec(find_spec(backbone.name), backbone.weights)
+        return fit_spec(find_spec(backbone.name), backbone.weights, backbone.input_size)
 
     @cached_property
     def weights(self) -> WeightsOrigin:

@@ -39,6 +39,13 @@ def test_an_encoder_is_built_for_the_classes_and_the_size_of_its_weights(trained
     np.testing.assert_allclose(encoder.encode(images_BHWC)["vector"], x, atol=1e-5)
 
 
+def test_images_may_be_of_another_size_than_the_network_was_made_for(trained):
+    assert fit_spec(find_spec("efficientnet_lite1"), "imagenet", (320, 288)).rule.width == 288
+    with pytest.raises(WeightsError, match="of lenet_relu for images of 56 x 64 pixels") as error:
+        load_encoder(NOTE.name, weights=str(trained[1]), input_size=(56, 64))
+    assert "fc1/kernel: expected" in str(error.value)  # a dense layer wants one size
+
+
 def test_stage_build_describes_it(trained):
     description = describe_backbone(NOTE.name, weights=str(trained[1]))
     assert all(check["passed"] for check in description["checks"])

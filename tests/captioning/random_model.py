@@ -23,8 +23,10 @@ def make_model(
     spec = default_spec(kind, len(vocabulary), units=units, embedding_size=units, **attention)
     save_decoder(folder, build_decoder(spec, seed=seed))
     vocabulary.save(folder / "vocabulary.json")
-    origin = resolve_weights(find_spec("efficientnet_lite0"), "imagenet")
+    spec = find_spec("efficientnet_lite0")
+    origin = resolve_weights(spec, "imagenet")
     weights = {"source": "imagenet", "digest": origin.digest, "seed": None}
-    write_json(folder / "backbone.json", {"name": "efficientnet_lite0", "weights": weights})
+    record = {"name": spec.name, "weights": weights, "resize": spec.rule.describe()}
+    write_json(folder / "backbone.json", record)
     write_json(folder / "search.json", {"num_beams": 2, "max_length": 8, "length_exponent": 0.7})
     return folder

@@ -112,6 +112,16 @@ def test_models_are_found_by_folder_and_by_pipeline(model, tmp_path, monkeypatch
         find_model("scene")
 
 
+def test_photographs_come_to_the_size_that_the_model_was_trained_on(tmp_path, pictures):
+    model = make_model(tmp_path)
+    record = json.loads((model / "backbone.json").read_text())
+    record["resize"] |= {"height": 64, "width": 96}
+    write_json(model / "backbone.json", record)
+    captioner = Captioner.load(model)
+    assert captioner.loader()(pictures[0]).shape == (64, 96, 3)
+    assert captioner.caption(pictures[0]).text
+
+
 def test_other_encoder_weights_are_refused(tmp_path):
     model = make_model(tmp_path)
     record = json.loads((model / "backbone.json").read_text())

@@ -197,6 +197,7 @@ def test_folders_that_cannot_be_learnt_from_are_told_in_words(project, call, spo
         ("pretrain.epoch=4", "epoch = 4: unknown key. Known: .* Did you mean 'epochs'"),
         ("pretrain.freeze_below=fd1", "has no layer of that name"),
         ("backbone.weights=random", "the weights to begin with are [pretrain] weights"),
+        ("backbone.input_size=[64, 64]", "set [pretrain] input_size"),
         ("pretrain.input_size=[4, 4]", "cannot take images of 4 x 4 pixels"),
         ("pretrain.weights=imagenet", "has no ImageNet weights"),
     ],

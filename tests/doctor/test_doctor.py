@@ -169,3 +169,8 @@ def test_features_are_estimated_by_their_layout():
 )
 def test_the_grid_of_joined_networks_follows_from_theirs(name, shape):
     assert machine.estimate_grid(find_spec(name)) == shape
+
+
+def test_more_pixels_have_more_places():
+    spec = find_spec("efficientnet_lite0").resized((320, 224))
+    assert machine.estimate_grid(spec) == (10, 7, 1280)
