@@ -101,7 +101,7 @@ def test_there_are_exactly_two_commands_that_set_up_everything():
     setups = re.findall(r"^pip install .*$", README, flags=re.MULTILINE)
     assert setups == [
         "pip install . && python -m captioner run",
-        "pip install '.[test]' && python -m pytest",
+        "pip install '.[test]' && python -m pytest -n auto",
     ]
 
 
