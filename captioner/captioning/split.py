@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from captioner.captioning.stream import caption_stream
 from captioner.datasets.records import CaptionedImage
 from captioner.features.sources import count_workers
+from captioner.progress import Progress
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
@@ -52,14 +51,14 @@ def caption_split(
     stream = caption_stream(listed, engine, captioner.loader(), workers=count_workers())
     captions: dict[str, str] = {}
     faults: dict[str, str] = {}
-    with tqdm(total=len(listed), desc="captioning", unit=" images") as bar:
+    with Progress("caption", len(listed)) as progress:
         for batch in stream:
             for image, made in batch:
                 if isinstance(made, str):
                     faults[image.image_id] = made
                 else:
                     captions[image.image_id] = " ".join(made.words)
-            bar.update(len(batch))
+            progress.advance(len(batch))
     search = engine.settings
     rules = "+".join(engine.rules) or None
     return SplitCaptions(captions, rules, search.num_beams, search.length_exponent, faults)
