@@ -1,7 +1,8 @@
 """captioner evaluate: scores a pipeline's model, any other, or captions made by anything."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from captioner.cli.options import artifacts_option, set_option
 from captioner.config import Pipeline
 from captioner.errors import UsageError
+from captioner.settings import EvaluateSection
 
 if TYPE_CHECKING:
     from captioner.captioning.split import SplitCaptions
@@ -59,13 +61,12 @@ def command(
 
     CAPTIONS is a file made by anything: JSONL or COCO results with image and caption, CSV,
     `image<TAB>caption` lines, or one caption a line in the order of the split. Without it a model
-    captions the split: the one of --model, as `captioner caption` would, or the pipeline's own,
-    as its file says.
+    captions the split: the one of --model, as `captioner caption` would but always in float32, or
+    the pipeline's own, as its file says.
     """
     from captioner.files import write_json
 
     _check_wishes(captions, model, beam)
-
     named = {"dataset.format": dataset_format, "dataset.path": data, "dataset.images": images}
     named["evaluate.split"] = split
     settings = [f"{key}={value}" for key, value in named.items() if value is not None]
@@ -114,11 +115,9 @@ def _score_file(path: Path, pipeline: Pipeline, artifacts: Path) -> dict[str, An
     from captioner.metrics.captions_file import read_captions_file
     from captioner.metrics.signature import Origin
 
-    dataset, images = _open_split(pipeline, artifacts)
-    captions = read_captions_file(path, [image.image_id for image in images])
-    return _score(
-        captions, pipeline, dataset, images, Origin(split=pipeline.settings.evaluate.split)
-    )
+    split = _Split.open(pipeline, artifacts)
+    captions = read_captions_file(path, [image.image_id for image in split.images])
+    return split.score(captions, Origin(split=split.settings.split))
 
 
 def _score_model(
@@ -129,62 +128,63 @@ def _score_model(
     from captioner.metrics.signature import Origin
 
     model = find_model(name, artifacts)
-    dataset, images = _open_split(pipeline, artifacts)
+    split = _Split.open(pipeline, artifacts)
     load_tensorflow()
     from captioner.captioning.captioner import Captioner
     from captioner.captioning.split import caption_split
 
-    found = caption_split(Captioner(model, precision="float32"), images, beam=beam)
+    found = caption_split(Captioner(model, precision="float32"), split.images, beam=beam)
     _tell_faults(found)
     origin = Origin(
-        split=pipeline.settings.evaluate.split,
+        split=split.settings.split,
         beam=found.beam,
         length_normalisation=found.length_exponent,
         rules=found.rules,
     )
-    seen = [image for image in images if image.image_id in found.captions]
-    return _score(found.captions, pipeline, dataset, seen, origin)
+    return split.without(found.faults).score(found.captions, origin)
 
 
 def _tell_faults(found: "SplitCaptions") -> None:
     """Names the photographs that are left out of the score."""
+    named = [f"{name}: {why}" for name, why in list(found.faults.items())[:_NUM_LISTED]]
     if not found.captions:
-        raise UsageError(
-            "None of the split's photographs can be captioned: "
-            + "; ".join(f"{name}: {why}" for name, why in list(found.faults.items())[:_NUM_LISTED])
-        )
+        raise UsageError(f"None of the split's photographs can be captioned: {'; '.join(named)}")
     if found.faults:
         click.echo(f"Left out, as they cannot be captioned: {len(found.faults):,}", err=True)
-    for name, why in list(found.faults.items())[:_NUM_LISTED]:
-        click.echo(f"  {name}: {why}", err=True)
+    for line in named:
+        click.echo(f"  {line}", err=True)
 
 
-def _open_split(
-    pipeline: Pipeline, artifacts: Path
-) -> "tuple[CaptionDataset, tuple[CaptionedImage, ...]]":
-    from captioner.stages.chain import open_dataset
-    from captioner.stages.evaluate import split_images
+@dataclass(frozen=True)
+class _Split:
+    """The images of a split, and what captions of them are scored against and by."""
 
-    dataset = open_dataset(pipeline.settings.dataset, artifacts)
-    return dataset, split_images(dataset, pipeline.settings.evaluate.split)
+    settings: EvaluateSection
+    dataset: "CaptionDataset"
+    images: "tuple[CaptionedImage, ...]"
 
+    @classmethod
+    def open(cls, pipeline: Pipeline, artifacts: Path) -> "_Split":
+        from captioner.stages.chain import open_dataset
+        from captioner.stages.evaluate import split_images
 
-def _score(
-    captions: Mapping[str, str],
-    pipeline: Pipeline,
-    dataset: "CaptionDataset",
-    images: "Sequence[CaptionedImage]",
-    origin: "Origin",
-) -> dict[str, Any]:
-    from captioner.metrics.bootstrap import Resampling
-    from captioner.metrics.evaluation import evaluate_captions
+        settings = pipeline.settings.evaluate
+        dataset = open_dataset(pipeline.settings.dataset, artifacts)
+        return cls(settings, dataset, split_images(dataset, settings.split))
 
-    settings = pipeline.settings.evaluate
-    training = {image.image_id: image.captions for image in dataset.in_split("train")}
-    return evaluate_captions(
-        captions,
-        {image.image_id: image.captions for image in images},
-        training=training if training else None,
-        origin=origin,
-        resampling=Resampling(settings.bootstrap, settings.seed),
-    ).to_json()
+    def without(self, image_ids: Container[str]) -> "_Split":
+        images = tuple(image for image in self.images if image.image_id not in image_ids)
+        return replace(self, images=images)
+
+    def score(self, captions: Mapping[str, str], origin: "Origin") -> dict[str, Any]:
+        from captioner.metrics.bootstrap import Resampling
+        from captioner.metrics.evaluation import evaluate_captions
+
+        training = {image.image_id: image.captions for image in self.dataset.in_split("train")}
+        return evaluate_captions(
+            captions,
+            {image.image_id: image.captions for image in self.images},
+            training=training if training else None,
+            origin=origin,
+            resampling=Resampling(self.settings.bootstrap, self.settings.seed),
+        ).to_json()
