@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from captioner.backbone_names import check_backbone
+from captioner.feature_kinds import FeatureKind, mirror_kind
 
 DatasetFormat = Literal[
     "scenes", "flickr8k", "flickr30k", "kaggle", "coco", "karpathy", "table", "sidecar"
 ]
-FeatureKind = Literal["vector", "grid"]
 Precision = Literal["auto", "float32", "bfloat16"]
 SplitName = Literal["train", "dev", "test"]
 STAGE_NAMES = ("pretrain", "build", "extract", "tokenize", "train", "evaluate")
@@ -184,7 +184,8 @@ class TrainSection(_Section):
     `features` names a features.pkl made elsewhere, in place of the stages build and extract.
     `members` decoders are trained, from one seed after another, and write captions together: see
     `captioner.decoders.ensemble`. The other fields are those of
-    `captioner.decoders.settings.TrainSettings`.
+    `captioner.decoders.settings.TrainSettings`; `mirrored` makes stage extract compute the
+    features of the mirrored photographs as well.
     """
 
     features: str | None = None
@@ -197,6 +198,7 @@ class TrainSection(_Section):
     label_smoothing: Share = 0.1
     scheduled_sampling: Share = 0.0
     attention_penalty: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    mirrored: bool = False
     ema: Share = 0.995
     patience: Count = 5
     reward_epochs: Annotated[int, Field(ge=0)] = 0
@@ -263,11 +265,11 @@ class Settings(_Section):
     evaluate: EvaluateSection = EvaluateSection()
 
     @property
-    def feature_kinds(self) -> tuple[FeatureKind, ...]:
+    def feature_kinds(self) -> tuple[str, ...]:
         """What is extracted; the vector always, since the nearest-neighbour baseline reads it."""
-        if self.extract.outputs is not None:
-            return self.extract.outputs
-        return ("vector",) if self.decoder.reads == "vector" else ("vector", "grid")
+        needed = ("vector",) if self.decoder.reads == "vector" else ("vector", "grid")
+        plain = needed if self.extract.outputs is None else self.extract.outputs
+        return (*plain, mirror_kind(self.decoder.reads)) if self.train.mirrored else plain
 
     @property
     def stage_names(self) -> tuple[str, ...]:

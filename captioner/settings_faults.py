@@ -85,6 +85,11 @@ def find_feature_faults(settings: Settings) -> list[str]:
             f"decoder.kind '{kind}' reads the {reads}; leave it out, or set decoder.kind to "
             "'attention'"
         )
+    if settings.train.features is not None and settings.train.mirrored:
+        faults.append(
+            f"[train] features = {settings.train.features!r}: a features.pkl holds no features of "
+            "mirrored photographs; set train.mirrored to false, or leave features out"
+        )
     if settings.train.features is not None and reads == "grid":
         faults.append(
             f"[train] features = {settings.train.features!r}: a features.pkl holds vectors, and "

@@ -159,6 +159,11 @@ def test_what_is_extracted_follows_from_the_decoder(pipeline_file):
     assert load(pipeline_file(ATTENTION)).settings.feature_kinds == ("vector", "grid")
     both = ["extract.outputs=['vector', 'grid']"]
     assert load(pipeline_file(SCENES), both).settings.feature_kinds == ("vector", "grid")
+    mirrored = ["train.mirrored=true"]
+    kinds = load(pipeline_file(ATTENTION), mirrored).settings.feature_kinds
+    assert kinds == ("vector", "grid", "grid_mirrored")
+    with pytest.raises(ConfigError, match="holds no features of mirrored photographs"):
+        load(pipeline_file(SCENES), [*mirrored, "train.features='f.pkl'"])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "captioner"
 FLOORS = [
     {"errors", "files", "guarded_pickle", "names", "overlap", "packing", "processor"}
     | {"progress"},
-    {"backbone_names", "checkpoint", "config", "config_faults", "history", "resizing"}
+    {"backbone_names", "checkpoint", "config", "config_faults", "feature_kinds", "history"}
+    | {"resizing"}
     | {"settings", "settings_faults"},
     {"pipeline", "decoders", "decoding", "backbones", "features", "datasets", "metrics", "text"}
     | {"images", "classifiers"},
@@ -25,6 +26,7 @@ NEIGHBOURS = {
     ("config", "settings"),
     ("config", "settings_faults"),
     ("settings", "backbone_names"),
+    ("settings", "feature_kinds"),
     ("settings_faults", "settings"),
     ("text", "datasets"),
     ("features", "images"),

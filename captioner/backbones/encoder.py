@@ -18,6 +18,7 @@ from captioner.backbones.spec import BackboneSpec, Preprocessing, Size
 from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.errors import BackboneError, UsageError
+from captioner.feature_kinds import is_mirrored, mirror_kind, plain_kind
 from captioner.processor import has_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -34,7 +35,8 @@ class Encoder:
         spec: what the network is.
         network: the network with its weights.
         preprocessing: what the weights were trained to see.
-        outputs: "vector", "grid" or both, from one pass.
+        outputs: "vector", "grid" or both, from one pass; "vector_mirrored" and "grid_mirrored" are
+            those of the mirrored images.
         batch_size: images in a batch.
         grid_side: the grid is averaged to so many places a side; None leaves it as it is.
 
@@ -56,26 +58,30 @@ class Encoder:
         self.outputs = tuple(outputs)
         self.batch_size = batch_size
         layers = {"vector": spec.vector_layer, "grid": spec.grid_layer}
-        if not outputs or not set(outputs) <= set(layers):
+        kinds = tuple(dict.fromkeys(map(plain_kind, outputs)))
+        if not kinds or not set(kinds) <= set(layers):
             raise UsageError(
                 f"An encoder gives {' or '.join(layers)} or both. Received: {list(outputs)}"
             )
-        features = {kind: find_output(network, layers[kind]) for kind in self.outputs}
+        features = {kind: find_output(network, layers[kind]) for kind in kinds}
         if "vector" in features and features["vector"].ndim > 2:  # a grid of 1 x 1
             features["vector"] = keras.layers.Flatten(name="flat_vector")(features["vector"])
         if "grid" in features and grid_side is not None:
             features["grid"] = _average_places(spec, features["grid"], grid_side)
-        model = keras.Model(network.inputs, [features[kind] for kind in self.outputs])
-        self._shapes = {
-            kind: tuple(output.shape[1:])
-            for kind, output in zip(self.outputs, model.outputs, strict=True)
-        }
+        model = keras.Model(network.inputs, [features[kind] for kind in kinds])
+        self._shapes = {kind: tuple(features[plain_kind(kind)].shape[1:]) for kind in self.outputs}
         image = (batch_size, spec.rule.height, spec.rule.width, 3)
 
         @tf.function(input_signature=[tf.TensorSpec(image, tf.uint8)])
         def encode(images_BHWC: tf.Tensor) -> list[tf.Tensor]:
-            features = model(preprocess(preprocessing, images_BHWC), training=False)
-            return [tf.cast(feature, tf.float32) for feature in tf.nest.flatten(features)]
+            inputs_BHWC = preprocess(preprocessing, images_BHWC)
+            seen = dict(
+                zip(kinds, tf.nest.flatten(model(inputs_BHWC, training=False)), strict=True)
+            )
+            if any(map(is_mirrored, self.outputs)):
+                mirrored = tf.nest.flatten(model(inputs_BHWC[:, :, ::-1], training=False))
+                seen |= zip(map(mirror_kind, kinds), mirrored, strict=True)
+            return [tf.cast(seen[kind], tf.float32) for kind in self.outputs]
 
         self._encode = encode
 

@@ -77,9 +77,10 @@ class SelfCritical:
         total, num_words, num_images = 0.0, 0, 0
         random = np.random.default_rng([self._settings.seed, epoch])
         groups = np.array_split(random.permutation(len(self._image_ids)), self._num_steps)
+        features = self._features.for_epoch(self._settings, epoch)
         with Progress(label, self._num_steps, unit="batch") as progress:
             for step, images_N in enumerate(groups, epoch * self._num_steps):
-                reward, words = self._train_batch(images_N, step)
+                reward, words = self._train_batch(features, images_N, step)
                 total += reward * len(images_N)
                 num_words += words
                 num_images += len(images_N)
@@ -87,10 +88,12 @@ class SelfCritical:
                 progress.advance()
         return EpochTotals(-total / num_images, num_words)
 
-    def _train_batch(self, images_N: np.ndarray, step: int) -> tuple[float, int]:
+    def _train_batch(
+        self, features: FeatureReader, images_N: np.ndarray, step: int
+    ) -> tuple[float, int]:
         """Makes one step; returns the mean reward and the number of tokens read."""
         seed = np.array([self._settings.seed, step], np.int32)
-        features_N = self._features.read([self._image_ids[image] for image in images_N])
+        features_N = features.read([self._image_ids[image] for image in images_N])
         ids_MT = self._draw(features_N, seed).numpy()
         image_index_M = np.repeat(np.arange(len(images_N)), self._settings.reward_samples)
         rewards_M = self._reward(ids_MT, images_N[image_index_M])

@@ -30,6 +30,8 @@ class TrainSettings:
             gets over a whole caption, so that a caption looks everywhere ("doubly stochastic",
             Xu et al. 2015, arXiv:1502.03044, section 4.2.1); 0 or more, and 0 for decoders that
             do not attend.
+        mirrored: whether an image of a batch is seen mirrored as often as not; the features of
+            both are then needed.
         ema: decay of the running mean of the weights, whose captions are scored and which is
             saved (Polyak averaging); 0 switches it off; below 1.
         patience: epochs without a better dev score before training stops, 1 or more.
@@ -56,6 +58,7 @@ class TrainSettings:
     label_smoothing: float = 0.1
     scheduled_sampling: float = 0.0
     attention_penalty: float = 0.0
+    mirrored: bool = False
     ema: float = 0.995
     patience: int = 5
     reward_epochs: int = 0

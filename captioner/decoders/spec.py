@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from captioner.errors import DecoderError
+from captioner.feature_kinds import FeatureKind
 from captioner.names import nearest
-
-FeatureKind = Literal["vector", "grid"]
 
 VERSION = 1
 SMALLEST_VOCABULARY = 5  # the special tokens and one word

@@ -65,7 +65,8 @@ class TeacherForcing:
         total, num_words = 0.0, 0
         with Progress(label, len(self._batches), unit="batch") as progress:
             batches = self._batches.shuffled(self._settings.seed, epoch)
-            with closing(read_ahead(batches, self._features)) as arrays:
+            features = self._features.for_epoch(self._settings, epoch)
+            with closing(read_ahead(batches, features)) as arrays:
                 for step, batch_arrays in enumerate(arrays, epoch * len(self._batches)):
                     num_targets = len(batch_arrays[-1])
                     total += self._train_batch(batch_arrays, step) * num_targets

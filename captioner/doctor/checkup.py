@@ -15,6 +15,7 @@ from captioner.doctor.encoder import check_encoder
 from captioner.doctor.finding import Finding, fine, note, problem
 from captioner.doctor.installation import check_installation
 from captioner.errors import CaptionerError, ConfigError, DatasetMissingError
+from captioner.feature_kinds import mirror_kind
 from captioner.features.pickles import read_features_pickle
 from captioner.settings import DatasetSection
 from captioner.stages.chain import open_dataset
@@ -99,6 +100,7 @@ def _check_machine(pipeline: Pipeline, artifacts: Path, images: int) -> Iterator
         if side is not None and side > min(grid[:2]):
             found = f"extract.grid_side = {side}, and {spec.title} has {grid[0]} x {grid[1]} places"
             yield problem("grid", found, "lower extract.grid_side, or leave it out")
+    shapes |= {mirror_kind(kind): shape for kind, shape in shapes.items()}
     known = set(settings.feature_kinds) <= set(shapes)
     features = machine.estimate_features(settings, shapes, images) if known else 0
     yield from machine.check_disk(artifacts, machine.estimate_disk(features, images))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LEARNT_FROM = ("train", "dev")
-_OFF = {"members": 1, "scheduled_sampling": 0.0, "attention_penalty": 0.0}
+_OFF = {"members": 1, "scheduled_sampling": 0.0, "attention_penalty": 0.0, "mirrored": False}
 
 
 def declare(sources: Sources) -> Stage:

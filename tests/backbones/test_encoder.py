@@ -69,6 +69,20 @@ def test_a_grid_has_no_more_places_than_the_network_makes():
         load_encoder("lenet", weights="random", outputs=("grid",), grid_side=6)
 
 
+def test_mirrored_kinds_are_those_of_the_mirrored_images():
+    outputs = ("vector", "grid", "grid_mirrored", "vector_mirrored")
+    encoder = load_encoder("lenet", weights="random", outputs=outputs, batch_size=2)
+    images = np.random.default_rng(3).integers(0, 256, (3, 28, 28, 3), dtype=np.uint8)
+    features, turned = encoder.encode(images), encoder.encode(images[:, :, ::-1])
+    assert tuple(features) == tuple(encoder.shapes) == outputs
+    for kind in ("vector", "grid"):
+        assert encoder.shapes[f"{kind}_mirrored"] == encoder.shapes[kind]
+        np.testing.assert_allclose(features[f"{kind}_mirrored"], turned[kind], atol=1e-6)
+        assert (features[f"{kind}_mirrored"] != features[kind]).any()
+    with pytest.raises(UsageError, match="vector or grid or both"):
+        load_encoder("lenet", weights="random", outputs=("mirrored",))
+
+
 def test_features_do_not_depend_on_how_many_images_come_along(lite0, images):
     together = lite0.encode(images)["vector"]
     alone = np.concatenate([lite0.encode(images[i : i + 1])["vector"] for i in range(6)])

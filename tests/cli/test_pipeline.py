@@ -472,7 +472,7 @@ def test_a_second_run_at_the_same_time_is_told_who_holds_the_folder(project, cal
 def test_attention_rewards_and_an_ensemble_from_photographs_to_scores(project, call):
     """The grid is extracted because the decoder reads it; the second phase follows the first."""
     chosen = ["decoder.kind=attention", "decoder.attention_units=16", "train.reward_epochs=1"]
-    chosen += ["train.members=2", "extract.grid_side=5"]
+    chosen += ["train.members=2", "extract.grid_side=5", "train.mirrored=true"]
     options = [word for setting in chosen for word in ("--set", setting)]
     code, out, err = call("run", "tiny.toml", *options)
     assert code == 0, err
@@ -485,6 +485,7 @@ def test_attention_rewards_and_an_ensemble_from_photographs_to_scores(project, c
         assert phases == ["cross_entropy", "cross_entropy", "self_critical"]
         assert not (folder / "checkpoint.npz").exists()
     assert (artifacts / "extract" / "features.pkl").exists()
+    assert (artifacts / "extract" / "grid_mirrored-00000.npy").exists()
     assert len((artifacts / "evaluate" / "captions.jsonl").read_text().splitlines()) > 3
     report = (artifacts / "evaluate" / "report.html").read_text(encoding="utf-8")
     assert ' data-rows="5" data-columns="5" data-fit="squash" data-shape="1.0">' in report

@@ -69,6 +69,12 @@ def test_settings_that_do_not_fit_each_other_are_a_fault_of_the_pipeline(
 def test_options_that_are_off_change_no_fingerprint(inputs_of):
     for name in ("train.scheduled_sampling", "train.members", "decoder.variational_dropout"):
         assert name not in inputs_of()
+    assert "train.mirrored" not in inputs_of()
+    mirrored = inputs_of("train.mirrored=true")
+    assert (mirrored["train.mirrored"], mirrored["extract.outputs"][-1]) == (
+        True,
+        "vector_mirrored",
+    )
     assert inputs_of("train.scheduled_sampling=0.2")["train.scheduled_sampling"] == 0.2
     assert inputs_of("decoder.variational_dropout=true")["decoder.variational_dropout"] is True
 
