@@ -5,7 +5,7 @@ Every default is the best value known, so a short file is a good file.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from captioner.backbone_names import check_backbone
 from captioner.feature_kinds import FeatureKind, mirror_kind
@@ -19,6 +19,12 @@ STAGE_NAMES = ("pretrain", "build", "extract", "tokenize", "train", "evaluate")
 PRETRAINED = "pretrained"  # the encoder's weights are those that stage `pretrain` makes
 NAMED_WEIGHTS = ("imagenet", "random", PRETRAINED)
 
+
+def _as_sides(size: Any) -> Any:
+    """Takes one number for the side of a square."""
+    return (size, size) if type(size) is int else size
+
+
 BackboneName = Annotated[str, AfterValidator(check_backbone)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -26,7 +32,7 @@ FeatureKinds = Annotated[tuple[FeatureKind, ...], Field(strict=False, min_length
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Paths = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-Size = Annotated[tuple[Count, Count], Field(strict=False)]
+Size = Annotated[tuple[Count, Count], Field(strict=False), BeforeValidator(_as_sides)]
 Fractions = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
@@ -64,7 +70,8 @@ class BackboneSection(_Section):
     """The encoder: its name, where its weights come from, the seed of random ones.
 
     Several names joined by "+" are one encoder, see `captioner.backbones.joint`. `input_size` is
-    the height and width of the images in pixels, the network's own by default: a network without
+    the height and width of the images in pixels, or the side of a square; the network's own by
+    default: a network without
     dense layers takes any, and sees more of small things in more pixels than it was made for.
     """
 
@@ -88,7 +95,8 @@ class PretrainSection(_Section):
         split_seed: decides that draw; of objects, what is drawn.
         num_images: "objects" only: how many to draw.
         weights: the first weights: "random", "imagenet" or a file.
-        input_size: height and width of the images, in pixels; the network's own by default.
+        input_size: height and width of the images, in pixels, or the side of a square; the
+            network's own by default.
         workers: decoding threads; decides nothing.
     """
 

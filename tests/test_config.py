@@ -153,6 +153,12 @@ def test_places_of_a_grid_that_nobody_reads_are_a_fault(pipeline_file):
         Pipeline.load(pipeline_file(SCENES), chosen)
 
 
+@pytest.mark.parametrize(("size", "sides"), [("320", (320, 320)), ("[320, 288]", (320, 288))])
+def test_one_number_is_the_side_of_a_square(pipeline_file, size, sides):
+    settings = Pipeline.load(pipeline_file(SCENES), [f"backbone.input_size={size}"]).settings
+    assert settings.backbone.input_size == sides
+
+
 def test_what_is_extracted_follows_from_the_decoder(pipeline_file):
     load = Pipeline.load
     assert load(pipeline_file(SCENES)).settings.feature_kinds == ("vector",)
