@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,16 @@ def _fetch_axe() -> None:
     if npm is None:
         pytest.skip("needs axe-core: npm install --no-save axe-core")
     options = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-    try:
-        subprocess.run(
-            [npm, "install", *options, "--prefix", str(PROJECT), "axe-core@4"],
-            check=True,
-            capture_output=True,
-            timeout=120,
-        )
-    except (subprocess.SubprocessError, OSError) as error:
-        pytest.skip(f"needs axe-core, and npm could not fetch it: {error}")
+    AXE.parent.mkdir(parents=True, exist_ok=True)
+    # tests run in several processes: each fetches its own, and the file is there at once or not
+    with tempfile.TemporaryDirectory(dir=AXE.parents[1]) as folder:
+        try:
+            subprocess.run(
+                [npm, "install", *options, "--prefix", folder, "axe-core@4"],
+                check=True,
+                capture_output=True,
+                timeout=120,
+            )
+        except (subprocess.SubprocessError, OSError) as error:
+            pytest.skip(f"needs axe-core, and npm could not fetch it: {error}")
+        os.replace(Path(folder, "node_modules", "axe-core", AXE.name), AXE)
