@@ -40,6 +40,9 @@ class CaptionEngine:
         settings: how to search.
         expectation: what people can be expected to say of an image, by which captions are then
             ranked; None leaves them as the search ranks them.
+
+    Attributes:
+        settings: of the search; where captions are ranked, it finds as many as there are beams.
     """
 
     def __init__(

@@ -124,14 +124,14 @@ def _list_pretrained(artifacts: Path) -> list[ListedModel]:
 
 
 def _list_trained(artifacts: Path) -> list[ListedModel]:
-    from captioner.captioning.model_folder import ModelFolder, list_models
+    from captioner.captioning.model_folder import SHIPPED_NAME, ModelFolder, list_models
 
     def describe(model: ModelFolder) -> ListedModel:
         try:
             needs = model.backbone().name
         except CaptionerError:  # trained on features made elsewhere
             needs = None
-        source = "ships with captioner" if model.name == "shipped" else "captioner run"
+        source = "ships with captioner" if model.name == SHIPPED_NAME else "captioner run"
         return ListedModel(
             "trained", model.name, model.size, None, source, True, str(model.path), needs
         )
