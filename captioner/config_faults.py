@@ -25,11 +25,12 @@ def describe_faults(error: ValidationError, root: type[BaseModel]) -> list[str]:
         error: what validating a file's content raised.
         root: the model that was validated, whose fields are the sections.
     """
-    return [
+    lines = [
         _describe_fault(fault, root)
         for fault in error.errors()
         if fault["type"] != "too_short" or fault["input"] == []  # else it repeats another fault
     ]
+    return list(dict.fromkeys(lines))  # each value that a list lacks is a fault of its own
 
 
 def _describe_fault(fault: ErrorDetails, root: type[BaseModel]) -> str:
@@ -40,6 +41,9 @@ def _describe_fault(fault: ErrorDetails, root: type[BaseModel]) -> str:
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "extra_forbidden":
         return f"{where}: unknown key. {list_known(rest[0], _keys(root, section))}"
+    if kind == "too_long" or (kind == "missing" and len(rest) > 1):
+        num_expected = len(get_args(_keys(root, section)[rest[0]].annotation))
+        return f"{where}: expected a list of {num_expected}"
     if kind == "missing":
         return f"[{section}] {rest[0]} is missing"
     if kind == "literal_error":

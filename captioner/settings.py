@@ -6,6 +6,7 @@ Every default is the best value known, so a short file is a good file.
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from captioner.backbone_names import check_backbone
 from captioner.feature_kinds import FeatureKind, mirror_kind
@@ -20,9 +21,15 @@ PRETRAINED = "pretrained"  # the encoder's weights are those that stage `pretrai
 NAMED_WEIGHTS = ("imagenet", "random", PRETRAINED)
 
 
-def _as_sides(size: Any) -> Any:
-    """Takes one number for the side of a square."""
-    return (size, size) if type(size) is int else size
+def _read_size(size: Any) -> tuple[int, int]:
+    """Reads height and width, or one number for the side of a square."""
+    sides = [size, size] if type(size) is int else size
+    is_pair = isinstance(sides, list | tuple) and len(sides) == 2
+    if not is_pair or not all(type(side) is int and side >= 1 for side in sides):
+        raise PydanticCustomError(
+            "size", "expected a whole number of pixels, or [height, width], of 1 or more"
+        )
+    return (sides[0], sides[1])
 
 
 BackboneName = Annotated[str, AfterValidator(check_backbone)]
@@ -32,7 +39,7 @@ FeatureKinds = Annotated[tuple[FeatureKind, ...], Field(strict=False, min_length
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Paths = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-Size = Annotated[tuple[Count, Count], Field(strict=False), BeforeValidator(_as_sides)]
+Size = Annotated[tuple[int, int], BeforeValidator(_read_size)]
 Fractions = Annotated[tuple[float, float, float], Field(strict=False)]
 
 

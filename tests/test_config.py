@@ -159,6 +159,21 @@ def test_one_number_is_the_side_of_a_square(pipeline_file, size, sides):
     assert settings.backbone.input_size == sides
 
 
+@pytest.mark.parametrize("size", ["[320]", "[1, 2, 3]", "'big'", "0", "[320, 0]", "320.5", "true"])
+def test_what_is_no_size_is_one_fault_that_names_what_is(pipeline_file, size):
+    with pytest.raises(ConfigError) as caught:
+        Pipeline.load(pipeline_file(SCENES), [f"backbone.input_size={size}"])
+    (line,) = str(caught.value).splitlines()[1:]
+    assert line.endswith("expected a whole number of pixels, or [height, width], of 1 or more")
+
+
+@pytest.mark.parametrize("fractions", ["[0.8]", "[0.8, 0.1]", "[0.7, 0.1, 0.1, 0.1]"])
+def test_a_list_of_another_length_is_told_what_length_is_expected(pipeline_file, fractions):
+    with pytest.raises(ConfigError) as caught:
+        Pipeline.load(pipeline_file(SCENES), [f"dataset.split_fractions={fractions}"])
+    assert str(caught.value).count(f"{fractions}: expected a list of 3") == 1
+
+
 def test_what_is_extracted_follows_from_the_decoder(pipeline_file):
     load = Pipeline.load
     assert load(pipeline_file(SCENES)).settings.feature_kinds == ("vector",)
