@@ -19,7 +19,7 @@ from captioner.backbones.trained import fit_spec
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.errors import BackboneError, UsageError
 from captioner.feature_kinds import is_mirrored, mirror_kind, plain_kind
-from captioner.processor import has_bfloat16
+from captioner.processor import prefers_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -141,7 +141,7 @@ def load_encoder(
         input_size: height and width of the images, in pixels; None for the network's own.
         outputs: "vector", "grid" or both.
         precision: of the arithmetic. "auto" is bfloat16 where processor and network gain from
-            it: VGG-16 is four times as fast, at a cosine of 0.9999 to float32.
+            it: with AMX VGG-16 is four times as fast, at a cosine of 0.9999 to float32.
         batch_size: images in a batch.
         grid_side: the grid is averaged to so many places a side; None leaves it as it is.
 
@@ -215,5 +215,5 @@ def choose_precision(spec: BackboneSpec, precision: Precision) -> Literal["float
         known = ", ".join(get_args(Precision))
         raise UsageError(f"The precision '{precision}' is unknown. Known: {known}.")
     if precision == "auto":
-        return "bfloat16" if spec.gains_from_bfloat16 and has_bfloat16() else "float32"
+        return "bfloat16" if spec.gains_from_bfloat16 and prefers_bfloat16() else "float32"
     return precision

@@ -104,8 +104,8 @@ class Captioner:
             model: a folder with a model, a pipeline's folder in the artifacts, or a pipeline's
                 name; None loads the model that ships with captioner.
             batch_size: images at a time, 1 or more.
-            precision: of the networks' arithmetic; "auto" takes "bfloat16" where the processor
-                has instructions for it.
+            precision: of the networks' arithmetic; "auto" takes "bfloat16" wherever it is
+                faster on this machine.
 
         Raises:
             UsageError: there is no such model.

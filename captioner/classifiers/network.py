@@ -14,7 +14,7 @@ from captioner.backbones.weights import WeightsOrigin, load_weights
 from captioner.classifiers.settings import TrainPrecision
 from captioner.errors import UsageError
 from captioner.names import nearest
-from captioner.processor import has_bfloat16
+from captioner.processor import prefers_bfloat16
 
 ComputePrecision = Literal["float32", "bfloat16"]
 
@@ -111,7 +111,7 @@ def choose_precision(spec: BackboneSpec, wanted: TrainPrecision) -> ComputePreci
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
         return "bfloat16" if capability is not None and capability >= (8, 0) else "float32"
-    return "bfloat16" if spec.gains_from_bfloat16 and has_bfloat16() else "float32"
+    return "bfloat16" if spec.gains_from_bfloat16 and prefers_bfloat16() else "float32"
 
 
 def _freeze(model: keras.Model, first: str) -> None:

@@ -4,13 +4,13 @@ import tensorflow as tf
 
 from captioner.decoders.registry import Precision
 from captioner.decoders.settings import TrainPrecision
-from captioner.processor import has_bfloat16
+from captioner.processor import prefers_bfloat16
 
 
 def find_precision(wanted: TrainPrecision) -> Precision:
-    """Returns the format to compute in; "auto" is bfloat16 where the hardware multiplies it."""
+    """Returns the format to compute in; "auto" is bfloat16 where that is faster on this machine."""
     if wanted != "auto":
         return wanted
     if tf.config.list_physical_devices("GPU"):
         return "float32"  # older GPUs have no bfloat16, and the LSTM kernels are fast without
-    return "bfloat16" if has_bfloat16() else "float32"
+    return "bfloat16" if prefers_bfloat16() else "float32"

@@ -44,7 +44,7 @@ class TrainSettings:
         reward_bleu: weight of a caption's BLEU-4, 0 to 1, beside CIDEr-D, 0 to 10; 0 or more.
         seed: of initial weights, batches, dropout and drawn captions.
         precision: of the matrix products: "bfloat16" halves the time where the processor has
-            instructions for it; "auto" uses it exactly there.
+            AMX; "auto" uses it where a product is faster so, see `captioner.processor`.
 
     Raises:
         UsageError: a value is outside its range; all such faults are named.

@@ -18,7 +18,6 @@ from captioner.backbones.registry import BACKBONE_NAMES, find_spec
 from captioner.backbones.spec import DownloadedWeights, PipWeights
 from captioner.backbones.weights import load_weights, resolve_weights
 from captioner.errors import BackboneError, UsageError, WeightsError
-from captioner.processor import has_bfloat16
 
 
 @pytest.fixture(scope="module")
@@ -116,20 +115,11 @@ def test_bfloat16_stays_close_to_float32(images):
     assert cosine.min() > 0.995  # on noise; on photographs it is above 0.9995
 
 
-def test_auto_takes_bfloat16_only_where_it_pays():
+@pytest.mark.parametrize(("is_faster", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_takes_bfloat16_only_where_it_pays(monkeypatch, is_faster, expected):
+    monkeypatch.setattr("captioner.backbones.encoder.prefers_bfloat16", lambda: is_faster)
     assert choose_precision(find_spec("efficientnet_lite0"), "auto") == "float32"
-    expected = "bfloat16" if has_bfloat16() else "float32"
     assert choose_precision(find_spec("vgg16"), "auto") == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("flags : fpu amx_bf16", True), ("flags : fpu avx2", False), ("", False)],
-)
-def test_what_the_processor_can_do(tmp_path, text, expected):
-    (tmp_path / "cpuinfo").write_text(text)
-    assert has_bfloat16(tmp_path / "cpuinfo") is expected
-    assert has_bfloat16(tmp_path / "missing") is False
 
 
 def test_preprocessing_equals_keras_applications(images):

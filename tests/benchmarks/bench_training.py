@@ -23,7 +23,7 @@ from captioner.decoders.feature_reader import FeatureReader
 from captioner.decoders.registry import Precision, build_decoder, default_spec
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.teacher_forcing import TeacherForcing
-from captioner.processor import has_bfloat16
+from captioner.processor import prefers_bfloat16
 from captioner.text.tokens import TokenisedCaptions, tokenise_captions
 from captioner.text.vocabulary import Vocabulary
 
@@ -60,7 +60,7 @@ def bench_training(num_images: int, rounds: int) -> None:
     vocabulary, captions = invent_task(num_images)
     train_ids = captions.image_ids_in("train")
     features = InventedFeatures(captions.image_ids)
-    precision: Precision = "mixed_bfloat16" if has_bfloat16() else "float32"
+    precision: Precision = "mixed_bfloat16" if prefers_bfloat16() else "float32"
     rows = []
     for kind in ("inject", "attention"):
         reads = default_spec(kind, len(vocabulary)).feature_kind

@@ -14,7 +14,13 @@ from captioner.doctor.installation import _explain_failure, _judge_tensorflow, c
 from captioner.doctor.machine import available_memory, check_disk, check_memory, estimate_features
 from captioner.settings import BackboneSection
 
-SOUND = {"gpus": [], "total": 512.0, "backend": "tensorflow", "order": "channels_last"}
+SOUND = {
+    "gpus": [],
+    "total": 512.0,
+    "backend": "tensorflow",
+    "order": "channels_last",
+    "bfloat16": None,
+}
 
 
 def problems(findings):
@@ -40,6 +46,15 @@ def test_tensorflow_is_judged_by_what_its_own_process_tells():
     assert "signal 4" in _explain_failure(-4, "").found
     assert "AVX" in _explain_failure(-4, "").remedy
     assert _explain_failure(1, "a\nImportError: x\n").found.endswith("ImportError: x")
+
+
+@pytest.mark.parametrize(
+    ("speedup", "told"),
+    [(None, "not on this processor"), (0.5, "but at 50% of float32's speed"), (3.0, "3.0 times")],
+)
+def test_bfloat16_is_told_by_its_speed(speedup, told):
+    findings = {f.subject: f for f in _judge_tensorflow({**SOUND, "bfloat16": speedup})}
+    assert told in findings["bfloat16"].found
 
 
 def test_weights_that_are_not_there(tmp_path, monkeypatch):
