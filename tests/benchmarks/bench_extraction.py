@@ -30,7 +30,14 @@ from harness import RATE_CELLS, Rival, alternate, print_table, tell_ratio
 from limits import measure_product
 from PIL import Image
 
-from captioner.backbones.encoder import Encoder, build_network, find_output, load_encoder
+from captioner.backbones.encoder import (
+    Encoder,
+    Precision,
+    build_network,
+    choose_precision,
+    find_output,
+    load_encoder,
+)
 from captioner.backbones.folding import fold_norms
 from captioner.backbones.layer_table import tabulate_layers
 from captioner.backbones.registry import find_spec
@@ -144,32 +151,34 @@ def bench_vgg16(folder: Path, rounds: int) -> None:
     """Compares VGG-16 with the course's loop and with the machine's limit."""
     sources = list_sources(folder, NUM_VGG_IMAGES)
     few = sources[: len(sources) // 4]
+    chosen = choose_precision(find_spec("vgg16"), "auto")
+    other: Precision = "float32" if chosen == "bfloat16" else "bfloat16"
     encoders = {
         precision: load_encoder("vgg16", weights="random", precision=precision)
-        for precision in ("bfloat16", "float32")
+        for precision in (chosen, other)
     }
     products: list[float] = []
     timings = alternate(
         {
-            "bfloat16": Extraction(sources, encoders["bfloat16"]).warm_up().run,
-            "product": lambda: products.append(measure_product("bfloat16")),
-            "float32": Extraction(few, encoders["float32"]).warm_up().run,
+            chosen: Extraction(sources, encoders[chosen]).warm_up().run,
+            "product": lambda: products.append(measure_product(chosen)),
+            other: Extraction(few, encoders[other]).warm_up().run,
         },
         rounds,
     )
     course = alternate({"": course_loop(few)}, 1)[""]
     rows = [
-        [f"captioner bfloat16, {len(sources)} files", *timings["bfloat16"].per(len(sources))],
-        [f"captioner float32, {len(few)} files", *timings["float32"].per(len(few))],
+        [f"captioner {chosen} (auto), {len(sources)} files", *timings[chosen].per(len(sources))],
+        [f"captioner {other}, {len(few)} files", *timings[other].per(len(few))],
         [f"the course's loop, {len(few)} files", *course.per(len(few))],
     ]
     print_table("VGG-16 fc2", ["who", *RATE_CELLS], rows)
-    rate = len(sources) / timings["bfloat16"].seconds
+    rate = len(sources) / timings[chosen].seconds
     print(f"\n{rate / (len(few) / course.seconds):.1f} times the course's rate")
     flops = 2 * tabulate_layers(find_spec("vgg16")).num_multiply_adds
     share = rate * flops / max(products)
     told = ", ".join(f"{product / 1e9:,.0f}" for product in products)
-    print(f"{share:.0%} of what bfloat16 products allow; in turn, GFLOP/s: {told}")
+    print(f"{share:.0%} of what {chosen} products allow; in turn, GFLOP/s: {told}")
     images = Extraction(few, encoders["float32"]).load()
     print(f"least cosine to float32: {least_cosine(encoders, images):.6f}")
 
