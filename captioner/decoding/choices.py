@@ -79,18 +79,14 @@ def _find_candidates(
     num_beams, num_tokens = log_probs_APV.shape[1:]
     if taken_AD is not None:
         log_probs_APV = _lower_taken(log_probs_APV, taken_AD, diversity)
-    # The best of a beam first: cheaper than the best of all its group's tokens at once.
-    best_APC, tokens_APC = tf.math.top_k(log_probs_APV, min(2 * num_beams, num_tokens))
-    num_best = best_APC.shape[2]
-    totals_APC = log_probs_AP[:, :, None] + best_APC
-    totals_AX = tf.reshape(totals_APC, [-1, num_beams * num_best])
+    totals_APV = log_probs_AP[:, :, None] + log_probs_APV
+    totals_AX = tf.reshape(totals_APV, [-1, num_beams * num_tokens])
     wanted_AC, flat_AC = tf.math.top_k(totals_AX, 2 * num_beams)
-    tokens_AX = tf.reshape(tokens_APC, [-1, num_beams * num_best])
-    tokens_AC = tf.gather(tokens_AX, flat_AC, batch_dims=1)
+    tokens_AC = flat_AC % num_tokens
     log_probs_AC = wanted_AC
     if taken_AD is not None:
         log_probs_AC = wanted_AC + diversity * _count_taken(tokens_AC, taken_AD)
-    return _Candidates(tokens_AC, flat_AC // num_best, log_probs_AC, wanted_AC)
+    return _Candidates(tokens_AC, flat_AC // num_tokens, log_probs_AC, wanted_AC)
 
 
 def _lower_taken(log_probs_APV: tf.Tensor, taken_AD: tf.Tensor, diversity: float) -> tf.Tensor:
