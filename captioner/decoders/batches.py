@@ -6,11 +6,27 @@ C captions in all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from captioner.errors import DecoderError
 from captioner.text.tokens import TokenisedCaptions
+
+
+class CaptionWords(NamedTuple):
+    """Whole captions as a decoder reads them, as arrays or as tensors.
+
+    Args:
+        tokens_MT: int32 (M, T), captions from START on, without their last token, then zeros.
+        image_index_M: int32 (M,), which of the N images each caption is of.
+        positions_P: int32 (P,), the places among M x T that hold a token. Only there is the next
+            token predicted, since the projection to all tokens is the dearest part.
+    """
+
+    tokens_MT: np.ndarray
+    image_index_M: np.ndarray
+    positions_P: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,16 +35,12 @@ class Batch:
 
     Args:
         image_ids: the N images, each once, however many of its captions are in the batch.
-        image_index_M: int32 (M,), the image of each caption.
-        tokens_MT: int32 (M, T), what is read: captions without their last token, then zeros.
-        positions_P: int32 (P,), the places among M x T that hold a token.
-        targets_P: int32 (P,), the token that follows each of them.
+        words: what is read.
+        targets_P: int32 (P,), the token that follows each of those read.
     """
 
     image_ids: tuple[str, ...]
-    image_index_M: np.ndarray
-    tokens_MT: np.ndarray
-    positions_P: np.ndarray
+    words: CaptionWords
     targets_P: np.ndarray
 
 
@@ -89,9 +101,11 @@ class CaptionBatches:
         is_real_MT = np.arange(tokens_MT.shape[1] - 1) < lengths_M[:, None] - 1
         return Batch(
             image_ids=tuple(self._captions.image_ids[image] for image in images),
-            image_index_M=image_index_M.astype(np.int32),
-            tokens_MT=np.where(is_real_MT, tokens_MT[:, :-1], 0),
-            positions_P=np.flatnonzero(is_real_MT).astype(np.int32),
+            words=CaptionWords(
+                tokens_MT=np.where(is_real_MT, tokens_MT[:, :-1], 0),
+                image_index_M=image_index_M.astype(np.int32),
+                positions_P=np.flatnonzero(is_real_MT).astype(np.int32),
+            ),
             targets_P=tokens_MT[:, 1:][is_real_MT],
         )
 

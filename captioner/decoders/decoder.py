@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from captioner.decoders.batches import CaptionWords
 from captioner.decoders.dropout import NO_DROPOUT, Dropout
 from captioner.decoders.registry import Precision
 from captioner.decoders.spec import DecoderSpec
@@ -40,7 +41,7 @@ class Decoder(ABC):
 
     An image is encoded once, into a context (what stays the same while a caption grows) and an
     initial state (what each word changes). In training its captions share that encoding; in
-    decoding all beams do. Whole captions are read by `predict_words`, single words by `step`;
+    decoding all beams do. Whole captions are read by `predict`, single words by `step`;
     both go through the same layers and agree. A state may hold more than the LSTM's memory, such
     as the attention weights of the last step.
 
@@ -128,46 +129,28 @@ class Decoder(ABC):
         output_BU = tf.reshape(output_NKU, [-1, self.spec.units])
         return tf.nn.log_softmax(self._project(output_BU)), state
 
-    def predict_words(
-        self,
-        features_N: tf.Tensor,
-        tokens_MT: tf.Tensor,
-        image_index_M: tf.Tensor,
-        positions_P: tf.Tensor,
-        dropout: Dropout = NO_DROPOUT,
-    ) -> tf.Tensor:
-        """Predicts the token after each word of whole captions: the logits of `predict`."""
-        return self.predict(features_N, tokens_MT, image_index_M, positions_P, dropout).logits_PV
-
     def predict(
-        self,
-        features_N: tf.Tensor,
-        tokens_MT: tf.Tensor,
-        image_index_M: tf.Tensor,
-        positions_P: tf.Tensor,
-        dropout: Dropout = NO_DROPOUT,
+        self, features_N: tf.Tensor, words: CaptionWords, dropout: Dropout = NO_DROPOUT
     ) -> Prediction:
         """Reads whole captions at once and predicts the token after each of their words.
 
         Args:
             features_N: float32 (N, ...), the images, each once.
-            tokens_MT: int32 (M, T), captions from START on, padded on the right.
-            image_index_M: int32 (M,), the image of each caption.
-            positions_P: int32 (P,), which of the M x T places hold a word; only there is the
-                next token predicted, since the projection to V tokens is the dearest part.
+            words: of their captions.
             dropout: of this training step.
 
         Returns:
             The logits, and where each word looked.
         """
         context_N = self.encode(features_N, dropout)
-        context_M = tf.nest.map_structure(lambda x: tf.gather(x, image_index_M), context_N)
-        output_MTU, looks_MTL = self.read_captions(context_M, tokens_MT, dropout)
+        context_M = tf.nest.map_structure(lambda x: tf.gather(x, words.image_index_M), context_N)
+        output_MTU, looks_MTL = self.read_captions(context_M, words.tokens_MT, dropout)
         rate = self.spec.output_dropout
         if self.spec.variational_dropout:
             output_MTU = dropout(output_MTU, rate, alike_along=1)
         # (M, T, U) -> (P, U)
-        output_PU = tf.gather(tf.reshape(output_MTU, [-1, output_MTU.shape[-1]]), positions_P)
+        output_XU = tf.reshape(output_MTU, [-1, output_MTU.shape[-1]])
+        output_PU = tf.gather(output_XU, words.positions_P)
         if not self.spec.variational_dropout:
             output_PU = dropout(output_PU, rate)
         return Prediction(self._project(output_PU), looks_MTL)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from captioner.decoders.decoder import Decoder, Tree
+from captioner.decoders.batches import CaptionWords
+from captioner.decoders.decoder import Decoder, Prediction, Tree
 from captioner.decoders.members import list_members
 from captioner.decoders.registry import Precision
 from captioner.decoders.spec import DecoderSpec
@@ -21,8 +22,8 @@ from captioner.errors import DecoderError
 class Ensemble:
     """Decoders that read the same features and words, as one.
 
-    It offers what a decoder offers to whoever wants captions: `start` and `step`, `predict_words`
-    and `look`.
+    It offers what a decoder offers to whoever wants captions: `start` and `step`, `predict` and
+    `look`.
 
     Args:
         members: one decoder or more.
@@ -54,27 +55,25 @@ class Ensemble:
         ]
         return self._mean([log_probs_BV for log_probs_BV, _ in steps]), tuple(s for _, s in steps)
 
-    def predict_words(
-        self,
-        features_N: tf.Tensor,
-        tokens_MT: tf.Tensor,
-        image_index_M: tf.Tensor,
-        positions_P: tf.Tensor,
-    ) -> tf.Tensor:
-        """Predicts the token after each word, see `Decoder.predict_words`; as log-probabilities."""
-        batch = (features_N, tokens_MT, image_index_M, positions_P)
-        logits = [member.predict_words(*batch) for member in self.members]
-        return self._mean([tf.nn.log_softmax(logits_PV) for logits_PV in logits])
+    def predict(self, features_N: tf.Tensor, words: CaptionWords) -> Prediction:
+        """Predicts the token after each word, see `Decoder.predict`; as log-probabilities."""
+        predictions = [member.predict(features_N, words) for member in self.members]
+        log_probs = [tf.nn.log_softmax(own.logits_PV) for own in predictions]
+        looks = [own.looks_MTL for own in predictions]
+        return Prediction(self._mean(log_probs), _average(looks) if self.attends else None)
 
     def look(self, features_N: tf.Tensor, tokens_NT: tf.Tensor) -> tf.Tensor:
         """Says where each word looked, the mean of all members, see `Decoder.look`."""
-        looks = [member.look(features_N, tokens_NT) for member in self.members]
-        return tf.add_n(looks) / len(looks)
+        return _average([member.look(features_N, tokens_NT) for member in self.members])
 
     def _mean(self, log_probs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Averages probabilities, given and returned as logarithms."""
         total = tf.reduce_logsumexp(tf.stack(log_probs), axis=0)
         return total - tf.math.log(float(len(log_probs)))
+
+
+def _average(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.add_n(tensors) / len(tensors)
 
 
 AnyDecoder = Decoder | Ensemble

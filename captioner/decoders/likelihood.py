@@ -6,6 +6,7 @@ Dimension key: N images, T tokens of a caption.
 import numpy as np
 import tensorflow as tf
 
+from captioner.decoders.batches import CaptionWords
 from captioner.decoders.ensemble import AnyDecoder
 
 
@@ -22,12 +23,12 @@ def measure_words(decoder: AnyDecoder, features_N: np.ndarray, tokens_T: np.ndar
         (N, T - 1); their sum is the caption's.
     """
     num_images, num_words = len(features_N), len(tokens_T) - 1
-    logits_PV = decoder.predict_words(
-        tf.constant(features_N),
+    words = CaptionWords(
         tf.constant(np.tile(tokens_T[:-1], (num_images, 1))),
         tf.range(num_images),
         tf.range(num_images * num_words),
     )
+    logits_PV = decoder.predict(tf.constant(features_N), words).logits_PV
     targets_P = tf.constant(np.tile(tokens_T[1:], num_images))
     losses_P = tf.nn.sparse_softmax_cross_entropy_with_logits(targets_P, logits_PV)
     return -losses_P.numpy().reshape(num_images, num_words)

@@ -14,11 +14,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from captioner.decoders.batches import CaptionWords
 from captioner.decoders.decoder import Decoder
 from captioner.decoders.steps import batch_signature
 from captioner.text.vocabulary import END, PAD, START, UNKNOWN
 
-MixWords = Callable[..., tf.Tensor]
+MixWords = Callable[..., CaptionWords]
 
 _NEVER = (PAD, START, END, UNKNOWN)
 
@@ -27,36 +28,30 @@ def compile_mixing(decoder: Decoder) -> MixWords:
     """Compiles what puts drawn words among those of human captions.
 
     Returns:
-        A function of (features_N, tokens_MT, image_index_M, positions_P) of a batch, the share of
-        words to replace, float32 (), and a seed, int32 (2,), that returns the tokens to read,
-        int32 (M, T). What starts a caption and what is padding stay.
+        A function of a batch's features and words, the share of words to replace, float32 (), and
+        a seed, int32 (2,), that returns the words to read. What starts a caption and what is
+        padding stay.
     """
     signature = [
-        *batch_signature(decoder.spec)[:-1],
+        *batch_signature(decoder.spec),
         tf.TensorSpec([]),
         tf.TensorSpec([2], tf.int32),
     ]
 
     @tf.function(input_signature=signature)
     def mix(
-        features_N: tf.Tensor,
-        tokens_MT: tf.Tensor,
-        image_index_M: tf.Tensor,
-        positions_P: tf.Tensor,
-        share: tf.Tensor,
-        seed: tf.Tensor,
-    ) -> tf.Tensor:
-        logits_PV = decoder.predict_words(features_N, tokens_MT, image_index_M, positions_P)
-        drawn_P = _draw(logits_PV, seed)
+        features_N: tf.Tensor, words: CaptionWords, share: tf.Tensor, seed: tf.Tensor
+    ) -> CaptionWords:
+        tokens_MT = words.tokens_MT
+        drawn_P = _draw(decoder.predict(features_N, words).logits_PV, seed)
         # What is drawn after one word stands in the place of the next.
-        drawn_MT = tf.reshape(
-            tf.scatter_nd(positions_P[:, None], drawn_P, [tf.size(tokens_MT)]), tf.shape(tokens_MT)
-        )
+        drawn_X = tf.scatter_nd(words.positions_P[:, None], drawn_P, [tf.size(tokens_MT)])
+        drawn_MT = tf.reshape(drawn_X, tf.shape(tokens_MT))
         drawn_MT = tf.concat([tokens_MT[:, :1], drawn_MT[:, :-1]], axis=1)
         other_seed = tf.random.experimental.stateless_fold_in(seed, 1)
         chance_MT = tf.random.stateless_uniform(tf.shape(tokens_MT), other_seed)
         is_replaced_MT = (chance_MT < share) & (tokens_MT != PAD) & (tokens_MT != START)
-        return tf.where(is_replaced_MT, drawn_MT, tokens_MT)
+        return words._replace(tokens_MT=tf.where(is_replaced_MT, drawn_MT, tokens_MT))
 
     return mix
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from captioner.decoders.batches import CaptionWords
 from captioner.decoders.decoder import Decoder
 from captioner.decoders.feature_reader import FeatureReader
 from captioner.decoders.history import PhaseName
@@ -98,13 +99,11 @@ class SelfCritical:
         image_index_M = np.repeat(np.arange(len(images_N)), self._settings.reward_samples)
         rewards_M = self._reward(ids_MT, images_N[image_index_M])
         advantages_M = _subtract_others(rewards_M.reshape(len(images_N), -1)).ravel()
-        tokens_MT, positions_P, targets_P = _lay_out(ids_MT)
-        weights_P = advantages_M[positions_P // tokens_MT.shape[1]].astype(np.float32)
+        words, targets_P = _lay_out(ids_MT, image_index_M)
+        weights_P = advantages_M[words.positions_P // words.tokens_MT.shape[1]].astype(np.float32)
         loss = self._step(
             features_N,
-            tokens_MT,
-            image_index_M.astype(np.int32),
-            positions_P,
+            words,
             targets_P,
             weights_P,
             self.optimizer.coefficients(step),
@@ -134,12 +133,16 @@ def _subtract_others(rewards_NK: np.ndarray) -> np.ndarray:
     return rewards_NK - others_NK
 
 
-def _lay_out(ids_MT: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lays captions out for teacher forcing: tokens_MT that are read, positions_P, targets_P."""
+def _lay_out(ids_MT: np.ndarray, image_index_M: np.ndarray) -> tuple[CaptionWords, np.ndarray]:
+    """Lays captions out for teacher forcing: what is read, and targets_P."""
     is_token_MT = ids_MT != PAD
     longest = max(1, int(is_token_MT.sum(axis=1).max()))
     ids_MT, is_token_MT = ids_MT[:, :longest], is_token_MT[:, :longest]
     start_M1 = np.full((len(ids_MT), 1), START, np.int32)
     tokens_MT = np.concatenate([start_M1, ids_MT[:, :-1]], axis=1)
-    tokens_MT = np.where(is_token_MT, tokens_MT, PAD)
-    return tokens_MT, np.flatnonzero(is_token_MT).astype(np.int32), ids_MT[is_token_MT]
+    words = CaptionWords(
+        tokens_MT=np.where(is_token_MT, tokens_MT, PAD),
+        image_index_M=image_index_M.astype(np.int32),
+        positions_P=np.flatnonzero(is_token_MT).astype(np.int32),
+    )
+    return words, ids_MT[is_token_MT]

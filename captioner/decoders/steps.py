@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from captioner.decoders.batches import CaptionWords
 from captioner.decoders.decoder import Decoder
-from captioner.decoders.dropout import NO_DROPOUT, Dropout
+from captioner.decoders.dropout import Dropout
 from captioner.decoders.optimizer import Optimizer
 from captioner.decoders.spec import DecoderSpec
 from captioner.text.vocabulary import PAD
@@ -29,13 +30,14 @@ def compile_step(
         attention_penalty: weight of `uneven_attention`; above 0 the decoder must attend.
 
     Returns:
-        A function of the arrays of a batch (features_N, tokens_MT, image_index_M, positions_P,
-        targets_P), the weight of each target, float32 (P,), the optimiser's coefficients,
-        float32 (4,), and the seed of dropout, int32 (2,); it changes the decoder's weights and
-        returns the mean loss of a token before that.
+        A function of a batch's features, words and targets, int32 (P,), the weight of each
+        target, float32 (P,), the optimiser's coefficients, float32 (4,), and the seed of dropout,
+        int32 (2,); it changes the decoder's weights and returns the mean loss of a token before
+        that.
     """
     signature = [
         *batch_signature(decoder.spec),
+        tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([None], tf.float32),
         tf.TensorSpec([4], tf.float32),
         tf.TensorSpec([2], tf.int32),
@@ -45,21 +47,17 @@ def compile_step(
     @tf.function(input_signature=signature)
     def step(
         features_N: tf.Tensor,
-        tokens_MT: tf.Tensor,
-        image_index_M: tf.Tensor,
-        positions_P: tf.Tensor,
+        words: CaptionWords,
         targets_P: tf.Tensor,
         weights_P: tf.Tensor,
         coefficients_4: tf.Tensor,
         seed: tf.Tensor,
     ) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits_PV, looks_MTL = decoder.predict(
-                features_N, tokens_MT, image_index_M, positions_P, Dropout(seed)
-            )
+            logits_PV, looks_MTL = decoder.predict(features_N, words, Dropout(seed))
             loss = mean_loss(logits_PV, targets_P, label_smoothing, weights_P)
             if attention_penalty:
-                loss += attention_penalty * uneven_attention(looks_MTL, tokens_MT)
+                loss += attention_penalty * uneven_attention(looks_MTL, words.tokens_MT)
         # Statistics of the images are weights that no gradient reaches.
         gradients = tape.gradient(
             loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -71,20 +69,16 @@ def compile_step(
 
 
 def compile_loss(decoder: Decoder) -> Callable[..., tf.Tensor]:
-    """Compiles the mean loss of a token, in nats, without dropout or label smoothing."""
+    """Compiles the mean loss of a token, in nats, without dropout or label smoothing.
 
-    @tf.function(input_signature=batch_signature(decoder.spec))
-    def measure(
-        features_N: tf.Tensor,
-        tokens_MT: tf.Tensor,
-        image_index_M: tf.Tensor,
-        positions_P: tf.Tensor,
-        targets_P: tf.Tensor,
-    ) -> tf.Tensor:
-        logits_PV = decoder.predict_words(
-            features_N, tokens_MT, image_index_M, positions_P, NO_DROPOUT
-        )
-        return mean_loss(logits_PV, targets_P)
+    Returns:
+        A function of a batch's features, words and targets, int32 (P,).
+    """
+    signature = [*batch_signature(decoder.spec), tf.TensorSpec([None], tf.int32)]
+
+    @tf.function(input_signature=signature)
+    def measure(features_N: tf.Tensor, words: CaptionWords, targets_P: tf.Tensor) -> tf.Tensor:
+        return mean_loss(decoder.predict(features_N, words).logits_PV, targets_P)
 
     return measure
 
@@ -129,8 +123,9 @@ def uneven_attention(looks_MTL: tf.Tensor, tokens_MT: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum((1 - attention_ML) ** 2) / tf.reduce_sum(is_word_MT)
 
 
-def batch_signature(spec: DecoderSpec) -> list[tf.TensorSpec]:
-    """Returns what describes the arrays of a batch, of any number of images and captions."""
-    shapes = ([None, *spec.feature_shape], [None, None], [None], [None], [None])
-    dtypes = (tf.float32, tf.int32, tf.int32, tf.int32, tf.int32)
-    return [tf.TensorSpec(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+def batch_signature(spec: DecoderSpec) -> tuple[tf.TensorSpec, CaptionWords]:
+    """Returns what describes the features and words of any number of images and captions."""
+    words = CaptionWords(
+        *(tf.TensorSpec(shape, tf.int32) for shape in ([None] * 2, [None], [None]))
+    )
+    return tf.TensorSpec([None, *spec.feature_shape]), words

@@ -21,8 +21,6 @@ from captioner.overlap import overlap
 from captioner.progress import Progress
 from captioner.text.tokens import TokenisedCaptions
 
-BatchArrays = tuple[np.ndarray, ...]
-
 
 class TeacherForcing:
     """Reads every training caption once an epoch, in batches of like length.
@@ -67,23 +65,25 @@ class TeacherForcing:
             batches = self._batches.shuffled(self._settings.seed, epoch)
             features = self._features.for_epoch(self._settings, epoch)
             with closing(read_ahead(batches, features)) as arrays:
-                for step, batch_arrays in enumerate(arrays, epoch * len(self._batches)):
-                    num_targets = len(batch_arrays[-1])
-                    total += self._train_batch(batch_arrays, step) * num_targets
+                for step, (features_N, batch) in enumerate(arrays, epoch * len(self._batches)):
+                    num_targets = len(batch.targets_P)
+                    total += self._train_batch(features_N, batch, step) * num_targets
                     num_words += num_targets
                     progress.note(f"loss {total / num_words:.3f}")
                     progress.advance()
         return EpochTotals(total / num_words, num_words)
 
-    def _train_batch(self, arrays: BatchArrays, step: int) -> float:
+    def _train_batch(self, features_N: np.ndarray, batch: Batch, step: int) -> float:
         seed = np.array([self._settings.seed, step], np.int32)
-        features_N, tokens_MT, *rest = arrays
-        weights_P = np.ones(len(rest[-1]), np.float32)
+        words = batch.words
+        weights_P = np.ones(len(batch.targets_P), np.float32)
         coefficients_4 = self.optimizer.coefficients(step)
         if self._mix_words is not None:
             share = np.float32(self._settings.scheduled_sampling * step / self._num_steps)
-            tokens_MT = self._mix_words(features_N, tokens_MT, *rest[:-1], share, seed)
-        loss = float(self._step(features_N, tokens_MT, *rest, weights_P, coefficients_4, seed))
+            words = self._mix_words(features_N, words, share, seed)
+        loss = float(
+            self._step(features_N, words, batch.targets_P, weights_P, coefficients_4, seed)
+        )
         return check_loss(loss, step, self._settings.learning_rate)
 
 
@@ -112,24 +112,21 @@ class DevLoss:
         """Returns it for the decoder's present weights."""
         total, num_words = 0.0, 0
         with closing(read_ahead(self._batches.in_order(), self._features)) as arrays:
-            for batch_arrays in arrays:
-                num_targets = len(batch_arrays[-1])
-                total += float(self._measure(*batch_arrays)) * num_targets
+            for features_N, batch in arrays:
+                num_targets = len(batch.targets_P)
+                total += (
+                    float(self._measure(features_N, batch.words, batch.targets_P)) * num_targets
+                )
                 num_words += num_targets
         return total / num_words
 
 
 def read_ahead(
     batches: Iterable[Batch], features: FeatureReader
-) -> Generator[BatchArrays, None, None]:
-    """Yields what a compiled step reads of each batch: features first, then words.
+) -> Generator[tuple[np.ndarray, Batch], None, None]:
+    """Yields the features of each batch's images, float32 (N, ...), with the batch.
 
     A batch of grids takes a fifth of the time of its step to read; that of the next is read
     while a step computes.
     """
-    return overlap(_read(batch, features) for batch in batches)
-
-
-def _read(batch: Batch, features: FeatureReader) -> BatchArrays:
-    features_N = features.read(batch.image_ids)
-    return features_N, batch.tokens_MT, batch.image_index_M, batch.positions_P, batch.targets_P
+    return overlap((features.read(batch.image_ids), batch) for batch in batches)

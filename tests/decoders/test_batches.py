@@ -14,12 +14,12 @@ def captions():
 
 def spell(batch):
     """The captions of a batch as (image id, tokens), put together from what is trained on."""
-    tokens_MT = np.zeros((*batch.tokens_MT.shape, 2), np.int32)
-    tokens_MT[..., 0] = batch.tokens_MT
-    tokens_MT.reshape(-1, 2)[batch.positions_P, 1] = batch.targets_P
+    tokens_MT = np.zeros((*batch.words.tokens_MT.shape, 2), np.int32)
+    tokens_MT[..., 0] = batch.words.tokens_MT
+    tokens_MT.reshape(-1, 2)[batch.words.positions_P, 1] = batch.targets_P
     for row, pairs in enumerate(tokens_MT):
         length = np.count_nonzero(pairs[:, 0])
-        yield batch.image_ids[batch.image_index_M[row]], [START, *pairs[:length, 1].tolist()]
+        yield batch.image_ids[batch.words.image_index_M[row]], [START, *pairs[:length, 1].tolist()]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
@@ -36,27 +36,29 @@ def test_an_epoch_holds_every_training_caption_once(captions, batch_size):
 
 def test_inputs_and_targets_are_one_word_apart(captions):
     batch = next(CaptionBatches(captions, "train", 4).in_order())
-    inputs_P = batch.tokens_MT.reshape(-1)[batch.positions_P]
+    inputs_P = batch.words.tokens_MT.reshape(-1)[batch.words.positions_P]
     assert inputs_P[0] == START
     assert (inputs_P[1:3] == batch.targets_P[:2]).all()
-    assert END not in batch.tokens_MT
+    assert END not in batch.words.tokens_MT
     assert np.count_nonzero(batch.targets_P == END) == 4
 
 
 def test_captions_of_one_image_share_its_features(captions):
     batch = next(CaptionBatches(captions, "train", 1000).in_order())
     assert len(batch.image_ids) == 62
-    assert len(batch.image_index_M) == 124
+    assert len(batch.words.image_index_M) == 124
 
 
 def test_little_is_padding(captions):
     batches = list(CaptionBatches(captions, "train", 20).shuffled(3, 1))
-    mixed = [batch for batch in batches if len(batch.positions_P) < batch.tokens_MT.size]
+    mixed = [
+        batch for batch in batches if len(batch.words.positions_P) < batch.words.tokens_MT.size
+    ]
     assert len(mixed) == 1  # there are two lengths, so one batch holds both
 
 
 def flatten(batches):
-    return [batch.tokens_MT.tolist() + list(batch.image_ids) for batch in batches]
+    return [batch.words.tokens_MT.tolist() + list(batch.image_ids) for batch in batches]
 
 
 def test_an_epoch_depends_on_seed_and_number_alone(captions):

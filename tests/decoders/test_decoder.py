@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from toys import WIDTH, small_spec
 
-from captioner.decoders.dropout import Dropout
+from captioner.decoders.batches import CaptionWords
+from captioner.decoders.dropout import NO_DROPOUT, Dropout
 from captioner.decoders.registry import KINDS, build_decoder, default_spec
 from captioner.decoders.statistics import SMALLEST_DEVIATION
 from captioner.decoders.storage import assign_weights
@@ -17,6 +18,7 @@ V, N = 11, 3
 TOKENS_MT = np.array([[1, 4, 5, 6], [1, 7, 8, 0], [1, 9, 0, 0], [1, 10, 4, 5]], np.int32)
 IMAGE_INDEX_M = np.array([2, 0, 0, 1], np.int32)
 POSITIONS_P = np.flatnonzero(TOKENS_MT).astype(np.int32)
+WORDS = CaptionWords(TOKENS_MT, IMAGE_INDEX_M, POSITIONS_P)
 
 
 VARIANTS = [
@@ -38,8 +40,7 @@ def features_N(decoder):
 
 
 def predict(decoder, features_N, dropout=None):
-    arguments = (features_N, TOKENS_MT, IMAGE_INDEX_M, POSITIONS_P)
-    return decoder.predict_words(*arguments, *([dropout] if dropout else [])).numpy()
+    return decoder.predict(features_N, WORDS, dropout or NO_DROPOUT).logits_PV.numpy()
 
 
 def test_reading_a_caption_at_once_equals_reading_word_by_word(decoder, features_N):
@@ -68,7 +69,8 @@ def test_a_word_sees_only_the_words_before_it(decoder, features_N):
     changed = TOKENS_MT.copy()
     changed[:, 2:] = 3
     before = predict(decoder, features_N)
-    after = decoder.predict_words(features_N, changed, IMAGE_INDEX_M, POSITIONS_P).numpy()
+    words = WORDS._replace(tokens_MT=changed)
+    after = decoder.predict(features_N, words).logits_PV.numpy()
     early_P = POSITIONS_P % TOKENS_MT.shape[1] < 2
     np.testing.assert_array_equal(before[early_P], after[early_P])
     assert not np.allclose(before[~early_P], after[~early_P])
@@ -116,7 +118,7 @@ def test_weights_depend_on_the_seed_alone(decoder):
 def test_every_weight_is_trained(decoder, features_N):
     variables = [variable.value for variable in decoder.weights.values()]
     with tf.GradientTape() as tape:
-        logits_PV = decoder.predict_words(features_N, TOKENS_MT, IMAGE_INDEX_M, POSITIONS_P)
+        logits_PV = decoder.predict(features_N, WORDS).logits_PV
         loss = tf.reduce_sum(logits_PV[:, 4])
     for name, gradient in zip(decoder.weights, tape.gradient(loss, variables), strict=True):
         assert np.any(tf.convert_to_tensor(gradient)), name
@@ -162,8 +164,8 @@ def test_published_merge_equals_keras_layers():
         scale = 5**0.5 if name == "embedding" else 1.0  # ours scales words as they are read
         course.get_layer(name).set_weights([scale * array for array in ours])
     prefix = TOKENS_MT[[0, 1, 3], :3]
-    last_P = np.array([2, 5, 8], np.int32)
-    logits_PV = decoder.predict_words(features_N, prefix, np.arange(3, dtype=np.int32), last_P)
+    words = CaptionWords(prefix, np.arange(3, dtype=np.int32), np.array([2, 5, 8], np.int32))
+    logits_PV = decoder.predict(features_N, words).logits_PV
     expected = course([features_N, prefix]).numpy()
     np.testing.assert_allclose(tf.nn.softmax(logits_PV).numpy(), expected, atol=1e-6)
 

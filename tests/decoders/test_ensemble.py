@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from toys import small_spec
 
+from captioner.decoders.batches import CaptionWords
 from captioner.decoders.ensemble import Ensemble, load_decoders
 from captioner.decoders.members import list_members, member_folder
 from captioner.decoders.registry import build_decoder
@@ -43,11 +44,15 @@ def test_the_next_word_has_the_mean_probability_of_all_members(members, features
 
 
 def test_reading_captions_at_once_averages_as_well(members, features_N):
-    images_M = np.arange(N, dtype=np.int32)
-    batch = (features_N, TOKENS_MT, images_M, POSITIONS_P)
-    together_PV = np.exp(Ensemble(members).predict_words(*batch))
-    alone = [tf.nn.softmax(member.predict_words(*batch)).numpy() for member in members]
-    np.testing.assert_allclose(together_PV, np.mean(alone, axis=0), rtol=1e-5)
+    words = CaptionWords(TOKENS_MT, np.arange(N, dtype=np.int32), POSITIONS_P)
+    together = Ensemble(members).predict(features_N, words)
+    alone = [member.predict(features_N, words) for member in members]
+    expected_PV = np.mean([tf.nn.softmax(own.logits_PV) for own in alone], axis=0)
+    np.testing.assert_allclose(np.exp(together.logits_PV), expected_PV, rtol=1e-5)
+    assert (together.looks_MTL is None) == (alone[0].looks_MTL is None)
+    if together.looks_MTL is not None:
+        expected_MTL = np.mean([own.looks_MTL for own in alone], axis=0)
+        np.testing.assert_allclose(together.looks_MTL, expected_MTL, atol=1e-6)
 
 
 def test_members_that_are_alike_write_what_one_would(members, features_N):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from toys import GRID, WIDTH, small_spec, toy_task
 
+from captioner.decoders.batches import CaptionWords
 from captioner.decoders.dropout import Dropout
 from captioner.decoders.optimizer import Optimizer, Schedule
 from captioner.decoders.registry import KINDS, build_decoder
@@ -20,7 +21,7 @@ TOKENS_MT = np.array([[1, 4, 5, 6], [1, 7, 8, 0], [1, 9, 0, 0]], np.int32)
 IMAGE_INDEX_M = np.arange(3, dtype=np.int32)
 POSITIONS_P = np.flatnonzero(TOKENS_MT).astype(np.int32)
 GRIDS_NHWC = np.random.default_rng(1).normal(size=(3, *GRID)).astype(np.float32)
-BATCH = (TOKENS_MT, IMAGE_INDEX_M, POSITIONS_P)
+WORDS = CaptionWords(TOKENS_MT, IMAGE_INDEX_M, POSITIONS_P)
 
 
 def vectors(num_images=3):
@@ -59,15 +60,15 @@ def test_some_words_are_replaced_by_drawn_ones(share):
     tokens_MT = np.tile(TOKENS_MT, (40, 1))
     index_M = np.tile(IMAGE_INDEX_M, 40)
     positions_P = np.flatnonzero(tokens_MT).astype(np.int32)
-    arguments = (vectors(), tokens_MT, index_M, positions_P, np.float32(share))
-    mixed_MT = mix(*arguments, np.array([0, 1], np.int32)).numpy()
+    arguments = (vectors(), CaptionWords(tokens_MT, index_M, positions_P), np.float32(share))
+    mixed_MT = mix(*arguments, np.array([0, 1], np.int32)).tokens_MT.numpy()
     np.testing.assert_array_equal(mixed_MT[:, 0], START)
     np.testing.assert_array_equal(mixed_MT == PAD, tokens_MT == PAD)
     words = tokens_MT > UNKNOWN
     assert not np.isin(mixed_MT[words], (PAD, START, END, UNKNOWN)).any()
     # A drawn word is by chance the human one now and then.
     assert np.mean(mixed_MT[words] != tokens_MT[words]) == pytest.approx(share * 6 / 7, abs=0.1)
-    again_MT = mix(*arguments, np.array([0, 1], np.int32)).numpy()
+    again_MT = mix(*arguments, np.array([0, 1], np.int32)).tokens_MT.numpy()
     np.testing.assert_array_equal(mixed_MT, again_MT)
 
 
@@ -76,7 +77,7 @@ def test_drawn_words_are_those_that_the_decoder_finds_likely():
     likely_V = np.where(np.arange(V) == 9, 50.0, 0.0)
     decoder.weights["word_bias/bias"].assign(likely_V)
     share, seed = np.float32(1.0), np.array([0, 1], np.int32)
-    mixed_MT = compile_mixing(decoder)(vectors(), *BATCH, share, seed).numpy()
+    mixed_MT = compile_mixing(decoder)(vectors(), WORDS, share, seed).tokens_MT.numpy()
     np.testing.assert_array_equal(mixed_MT, [[1, 9, 9, 9], [1, 9, 9, 0], [1, 9, 0, 0]])
 
 
@@ -103,7 +104,7 @@ def _first_loss(penalty):
     targets_P = np.full(len(POSITIONS_P), 5, np.int32)
     weights_P = np.ones(len(POSITIONS_P), np.float32)
     seed = np.zeros(2, np.int32)
-    return float(step(GRIDS_NHWC, *BATCH, targets_P, weights_P, optimizer.coefficients(0), seed))
+    return float(step(GRIDS_NHWC, WORDS, targets_P, weights_P, optimizer.coefficients(0), seed))
 
 
 def _sharp_decoder():

@@ -111,9 +111,10 @@ def test_each_caption_is_compared_with_the_others_of_its_image():
 
 
 def test_drawn_captions_are_laid_out_for_teacher_forcing():
-    tokens_MT, positions_P, targets_P = _lay_out(np.array([[7, 8, END, PAD], [9, END, PAD, PAD]]))
-    np.testing.assert_array_equal(tokens_MT, [[START, 7, 8], [START, 9, PAD]])
-    np.testing.assert_array_equal(positions_P, [0, 1, 2, 3, 4])
+    ids_MT = np.array([[7, 8, END, PAD], [9, END, PAD, PAD]])
+    words, targets_P = _lay_out(ids_MT, np.array([0, 0]))
+    np.testing.assert_array_equal(words.tokens_MT, [[START, 7, 8], [START, 9, PAD]])
+    np.testing.assert_array_equal(words.positions_P, [0, 1, 2, 3, 4])
     np.testing.assert_array_equal(targets_P, [7, 8, END, 9, END])
 
 
