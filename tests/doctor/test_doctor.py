@@ -103,6 +103,13 @@ def test_an_encoder_that_sees_wrongly_departs_from_the_golden_values(monkeypatch
     assert swapped["golden image"].verdict == "problem"
 
 
+def test_recorded_features_are_those_of_the_network_s_own_size():
+    small = BackboneSection(input_size=96)
+    findings = {f.subject: f for f in encoder.check_encoder(small, lambda: None)}
+    assert findings["encoder"].verdict == "ok"
+    assert findings["golden image"].verdict == "note"
+
+
 def test_golden_values_are_known_by_digest():
     assert golden.compare(np.ones(1280), None) is None
     assert golden.compare(np.ones(1280), "sha256:0") is None
