@@ -44,9 +44,11 @@ def declare(sources: Sources) -> Stage:
             raise FeatureError(f"None of the images of split '{split}' has features to caption.")
         vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
         search = choose_search(sources.settings.evaluate, vocabulary)
-        generator = CaptionGenerator(load_decoders(run.needs["train"]), vocabulary, search)
+        decoder = load_decoders(run.needs["train"])
         image_ids = [image.image_id for image in images]
-        captions: Captions = generator.generate(features, image_ids, progress=True)
+        captions: Captions = CaptionGenerator(decoder, vocabulary, search).generate(
+            features, image_ids, progress=True
+        )
         if sources.settings.evaluate.asks_people:
             captions = consensus.rank(sources, run, captions, features)
         report = score(sources, search, images, captions, features)
@@ -55,7 +57,7 @@ def declare(sources: Sources) -> Stage:
             list_scored(images, captions, report),
             report.to_json(),
             tell_background(sources, run, time.monotonic() - started),
-            looks.read(run, images, captions, features),
+            looks.read(run, decoder, vocabulary, captions, features),
         )
         write_report(run.folder, run.folder / REPORT)
         return StageOutcome(str(report.scores))

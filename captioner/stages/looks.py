@@ -4,37 +4,36 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from captioner.datasets.records import CaptionedImage
 from captioner.pipeline.stage import StageRun
 from captioner.report.looks import Ground, Looks, pack
-from captioner.stages import build, tokenize
+from captioner.stages import build
 
 if TYPE_CHECKING:
     from captioner.decoders.captions import GeneratedCaption
+    from captioner.decoders.ensemble import AnyDecoder
     from captioner.features.reading import Features
+    from captioner.text.vocabulary import Vocabulary
 
 _AT_ONCE = 256  # images whose grids are in memory
 
 
 def read(
     run: StageRun,
-    images: Sequence[CaptionedImage],
+    decoder: "AnyDecoder",
+    vocabulary: "Vocabulary",
     captions: Mapping[str, "tuple[GeneratedCaption, ...]"],
     features: "Features",
 ) -> Looks | None:
     """Returns where the best caption of each image looked; None where the model cannot say."""
-    from captioner.decoders.ensemble import load_decoders
     from captioner.decoders.looking import AttentionReader
-    from captioner.text.vocabulary import Vocabulary
 
-    decoder = load_decoders(run.needs["train"])
     if not decoder.attends:
         return None
-    vocabulary = Vocabulary.load(run.needs["train"] / tokenize.VOCABULARY)
     reader = AttentionReader(decoder, vocabulary)
+    image_ids = list(captions)
     weights = []
-    for first in range(0, len(images), _AT_ONCE):
-        ids = [image.image_id for image in images[first : first + _AT_ONCE]]
+    for first in range(0, len(image_ids), _AT_ONCE):
+        ids = image_ids[first : first + _AT_ONCE]
         grids_NHWC = features.read(decoder.spec.feature_kind, ids)
         weights += reader.read(grids_NHWC, [captions[id_][0].words for id_ in ids])
     return pack(weights, _find_ground(run, decoder.spec.feature_shape))
