@@ -1,0 +1,110 @@
+"""Measures what one whole epoch is worth: the course's training and ours, judged on dev images.
+
+    python tests/benchmarks/bench_course_epoch.py ARTIFACTS/PIPELINE FLICKR8K [--images 6000]
+
+Both train once over the same training images, from the vectors that the pipeline has extracted and
+the words that it has counted, and caption the dev images greedily. The course takes 20 to 50
+minutes for its epoch.
+"""
+
+import argparse
+from pathlib import Path
+
+from course import CourseTraining
+from harness import print_table, time_once
+
+from captioner.datasets.formats import read_dataset
+from captioner.decoders.captions import CaptionGenerator
+from captioner.decoders.decoder import Decoder
+from captioner.decoders.feature_reader import FeatureReader
+from captioner.decoders.precision import find_precision
+from captioner.decoders.registry import Precision, build_decoder, default_spec
+from captioner.decoders.settings import TrainSettings
+from captioner.decoders.spec import DecoderSpec
+from captioner.decoders.teacher_forcing import TeacherForcing
+from captioner.decoding.settings import SearchSettings
+from captioner.features.store import FeatureStore
+from captioner.metrics.scores import score_captions
+from captioner.text.tokens import TokenisedCaptions
+from captioner.text.vocabulary import Vocabulary
+
+LONGEST = 30
+
+
+class Task:
+    """Features, tokens and references of some training images and all dev images."""
+
+    def __init__(self, artifacts: Path, dataset: Path, num_images: int) -> None:
+        self.features = FeatureStore.open(artifacts / "extract")
+        self.vocabulary = Vocabulary.load(artifacts / "tokenize" / "vocabulary.json")
+        captions = TokenisedCaptions.load(artifacts / "tokenize" / "tokens.npz")
+        dev = read_dataset("flickr8k", dataset).in_split("dev")
+        self.references = {image.image_id: image.captions for image in dev}
+        self.captions = captions.restrict(captions.image_ids_in("train")[:num_images])
+
+    def judge(self, captions: list[list[str]]) -> list[str]:
+        """Returns BLEU-1 to 4 and CIDEr of captions of the dev images."""
+        texts = [" ".join(words) for words in captions]
+        scores = score_captions(dict(zip(self.references, texts, strict=True)), self.references)
+        return [f"{100 * score:.1f}" for score in (*scores.bleu, scores.cider)]
+
+
+def train_ours(task: Task) -> tuple[float, list[str]]:
+    """Returns the seconds of our epoch, and its scores."""
+    width = task.features.shapes["vector"]
+    spec = default_spec("inject", len(task.vocabulary), feature_shape=width)
+    is_narrow = find_precision("auto") == "bfloat16"
+    precision: Precision = "mixed_bfloat16" if is_narrow else "float32"
+    decoder = build_decoder(spec, precision=precision)
+    settings = TrainSettings(epochs=1)
+    phase = TeacherForcing(decoder, FeatureReader(task.features, spec), task.captions, settings)
+    seconds = time_once(lambda: phase.train_epoch(0, "captioner")).seconds
+    return seconds, task.judge(_caption(task, spec, phase))
+
+
+def _caption(task: Task, spec: DecoderSpec, phase: TeacherForcing) -> list[list[str]]:
+    judged: Decoder = build_decoder(spec)
+    for name, variable in judged.weights.items():
+        variable.assign(phase.optimizer.mean[name])
+    greedy = SearchSettings(method="greedy", max_length=LONGEST)
+    generator = CaptionGenerator(judged, task.vocabulary, greedy)
+    found = generator.generate(task.features, list(task.references))
+    return [list(own[0].words) for own in found.values()]
+
+
+def train_course(task: Task) -> tuple[float, list[str]]:
+    """Returns the seconds of the course's epoch, and its scores."""
+    image_ids = task.captions.image_ids
+    vectors = task.features.read("vector", image_ids)
+    training = CourseTraining(task.captions, len(image_ids), vectors, len(task.vocabulary))
+    seconds = time_once(training).seconds
+    dev_vectors = task.features.read("vector", list(task.references))
+    captions = training.caption(dev_vectors, LONGEST)
+    return seconds, task.judge([task.vocabulary.decode(ids) for ids in captions])
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("artifacts", type=Path)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--images", type=int, default=6000)
+    options = parser.parse_args()
+    task = Task(options.artifacts, options.dataset, options.images)
+    ours, our_scores = train_ours(task)
+    theirs, their_scores = train_course(task)
+    print_table(
+        f"One epoch over {len(task.captions.image_ids)} images, greedy captions of dev images",
+        ["who", "seconds", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr"],
+        [
+            ["captioner, inject", f"{ours:,.0f}", *our_scores],
+            ["course", f"{theirs:,.0f}", *their_scores],
+        ],
+    )
+    print(f"{theirs / ours:.1f} times as fast by the clock")
+
+
+if __name__ == "__main__":
+    main()
