@@ -11,7 +11,6 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from captioner.doctor.finding import Finding, fine, note, problem
-from captioner.processor import WORTHWHILE_SPEEDUP
 
 PACKAGE = "captioner"
 
@@ -20,11 +19,12 @@ _SECONDS = 300  # a first import of TensorFlow from a slow disk
 # In a process of its own: on a processor that it was not built for, TensorFlow kills its process.
 _TRIAL = """
 import json, keras, tensorflow as tf
-from captioner.processor import measure_bfloat16
+from captioner.processor import measure_bfloat16, prefers_bfloat16
 gpus = [device.name for device in tf.config.list_physical_devices("GPU")]
 total = float(tf.reduce_sum(tf.ones([8, 8]) @ tf.ones([8, 8])))
 print(json.dumps({"gpus": gpus, "total": total, "backend": keras.config.backend(),
-                  "order": keras.config.image_data_format(), "bfloat16": measure_bfloat16()}))
+                  "order": keras.config.image_data_format(), "bfloat16": measure_bfloat16(),
+                  "uses_bfloat16": prefers_bfloat16()}))
 """
 
 
@@ -115,12 +115,12 @@ def _judge_tensorflow(facts: dict[str, Any]) -> Iterator[Finding]:
         )
     gpus = facts["gpus"]
     yield fine("gpu", ", ".join(gpus) if gpus else "none; a processor will do")
-    yield fine("bfloat16", _tell_bfloat16(facts["bfloat16"]))
+    yield fine("bfloat16", _tell_bfloat16(facts["bfloat16"], facts["uses_bfloat16"]))
 
 
-def _tell_bfloat16(speedup: float | None) -> str:
+def _tell_bfloat16(speedup: float | None, is_used: bool) -> str:
     if speedup is None:
         return "not on this processor; with it VGG could be four times as fast"
-    if speedup >= WORTHWHILE_SPEEDUP:
+    if is_used:
         return f"{speedup:.1f} times as fast as float32; used where networks gain from it"
     return f"on this processor, but at {speedup:.0%} of float32's speed, which is used instead"

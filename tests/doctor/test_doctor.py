@@ -20,6 +20,7 @@ SOUND = {
     "backend": "tensorflow",
     "order": "channels_last",
     "bfloat16": None,
+    "uses_bfloat16": False,
 }
 
 
@@ -53,7 +54,8 @@ def test_tensorflow_is_judged_by_what_its_own_process_tells():
     [(None, "not on this processor"), (0.5, "but at 50% of float32's speed"), (3.0, "3.0 times")],
 )
 def test_bfloat16_is_told_by_its_speed(speedup, told):
-    findings = {f.subject: f for f in _judge_tensorflow({**SOUND, "bfloat16": speedup})}
+    facts = {**SOUND, "bfloat16": speedup, "uses_bfloat16": speedup == 3.0}
+    findings = {f.subject: f for f in _judge_tensorflow(facts)}
     assert told in findings["bfloat16"].found
 
 
