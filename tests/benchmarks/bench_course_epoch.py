@@ -1,10 +1,11 @@
 """Measures what one whole epoch is worth: the course's training and ours, judged on dev images.
 
-    python tests/benchmarks/bench_course_epoch.py ARTIFACTS/PIPELINE FLICKR8K [--images 6000]
+    python tests/benchmarks/bench_course_epoch.py ARTIFACTS/PIPELINE FLICKR8K [--only captioner]
 
 Both train once over the same training images, from the vectors that the pipeline has extracted and
-the words that it has counted, and caption the dev images greedily. The course takes 20 to 50
-minutes for its epoch.
+the words that it has counted, and caption the dev images greedily. Ours is the decoder that the
+pipeline has trained, with fresh weights; its epoch is the first of several, as in any training,
+and not one at whose end the learning rate is zero. The course takes 20 to 50 minutes for its epoch.
 """
 
 import argparse
@@ -18,9 +19,9 @@ from captioner.decoders.captions import CaptionGenerator
 from captioner.decoders.decoder import Decoder
 from captioner.decoders.feature_reader import FeatureReader
 from captioner.decoders.precision import find_precision
-from captioner.decoders.registry import Precision, build_decoder, default_spec
+from captioner.decoders.registry import Precision, build_decoder
 from captioner.decoders.settings import TrainSettings
-from captioner.decoders.spec import DecoderSpec
+from captioner.decoders.storage import load_spec
 from captioner.decoders.teacher_forcing import TeacherForcing
 from captioner.decoding.settings import SearchSettings
 from captioner.features.store import FeatureStore
@@ -40,6 +41,7 @@ class Task:
         captions = TokenisedCaptions.load(artifacts / "tokenize" / "tokens.npz")
         dev = read_dataset("flickr8k", dataset).in_split("dev")
         self.references = {image.image_id: image.captions for image in dev}
+        self.spec = load_spec(artifacts / "train")
         self.captions = captions.restrict(captions.image_ids_in("train")[:num_images])
 
     def judge(self, captions: list[list[str]]) -> list[str]:
@@ -51,19 +53,18 @@ class Task:
 
 def train_ours(task: Task) -> tuple[float, list[str]]:
     """Returns the seconds of our epoch, and its scores."""
-    width = task.features.shapes["vector"]
-    spec = default_spec("inject", len(task.vocabulary), feature_shape=width)
     is_narrow = find_precision("auto") == "bfloat16"
     precision: Precision = "mixed_bfloat16" if is_narrow else "float32"
-    decoder = build_decoder(spec, precision=precision)
-    settings = TrainSettings(epochs=1)
-    phase = TeacherForcing(decoder, FeatureReader(task.features, spec), task.captions, settings)
+    decoder = build_decoder(task.spec, precision=precision)
+    reader = FeatureReader(task.features, task.spec)
+    decoder.fit([reader.read(task.captions.image_ids[::8])])
+    phase = TeacherForcing(decoder, reader, task.captions, TrainSettings())
     seconds = time_once(lambda: phase.train_epoch(0, "captioner")).seconds
-    return seconds, task.judge(_caption(task, spec, phase))
+    return seconds, task.judge(_caption(task, phase))
 
 
-def _caption(task: Task, spec: DecoderSpec, phase: TeacherForcing) -> list[list[str]]:
-    judged: Decoder = build_decoder(spec)
+def _caption(task: Task, phase: TeacherForcing) -> list[list[str]]:
+    judged: Decoder = build_decoder(task.spec)
     for name, variable in judged.weights.items():
         variable.assign(phase.optimizer.mean[name])
     greedy = SearchSettings(method="greedy", max_length=LONGEST)
@@ -91,19 +92,17 @@ def main() -> None:
     parser.add_argument("artifacts", type=Path)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--images", type=int, default=6000)
+    names = ["captioner", "course"]
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
     options = parser.parse_args()
     task = Task(options.artifacts, options.dataset, options.images)
-    ours, our_scores = train_ours(task)
-    theirs, their_scores = train_course(task)
+    contenders = {"captioner": train_ours, "course": train_course}
+    results = {name: contenders[name](task) for name in options.only}
     print_table(
         f"One epoch over {len(task.captions.image_ids)} images, greedy captions of dev images",
         ["who", "seconds", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr"],
-        [
-            ["captioner, inject", f"{ours:,.0f}", *our_scores],
-            ["course", f"{theirs:,.0f}", *their_scores],
-        ],
+        [[name, f"{seconds:,.0f}", *scores] for name, (seconds, scores) in results.items()],
     )
-    print(f"{theirs / ours:.1f} times as fast by the clock")
 
 
 if __name__ == "__main__":
