@@ -48,7 +48,7 @@ from captioner.files import hash_file
 from captioner.images import load_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-LARGE_SIDES = {500: 128, 4000: 32}  # pixels of the longer side -> photographs
+LARGE_SIDES = {500: 512, 4000: 96}  # pixels of the longer side -> photographs
 NUM_VGG_IMAGES = 128
 LIBRARIES = ("torch float32", "torch bfloat16", "openvino float32", "openvino bfloat16")
 
