@@ -4,7 +4,7 @@
 
 Features are taken beforehand, from the first photographs of FOLDER or from drawn scenes, each used
 several times. "exact" is what evaluation does: float32, until nothing can be better; "as caption"
-is what `captioner caption` does: bfloat16 where the processor has it, three tokens ahead. PYTHON,
+is what `captioner caption` does: bfloat16 where it is faster, three tokens ahead. PYTHON,
 of an environment with torch, adds a batched loop in PyTorch over the same weights; the share of
 captions that are the same is told, as theirs lets a caption that has ended take a beam's place.
 The course asks `predict` for one word of one beam of one image, of a merge network as wide; it is
