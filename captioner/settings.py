@@ -78,8 +78,8 @@ class BackboneSection(_Section):
 
     Several names joined by "+" are one encoder, see `captioner.backbones.joint`. `input_size` is
     the height and width of the images in pixels, or the side of a square; the network's own by
-    default: a network without
-    dense layers takes any, and sees more of small things in more pixels than it was made for.
+    default: a network without dense layers takes any, and sees more of small things in more pixels
+    than it was made for.
     """
 
     name: BackboneName = "efficientnet_lite0"

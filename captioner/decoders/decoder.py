@@ -1,7 +1,7 @@
 """What every decoder can do: read an image, read words, say what comes next.
 
-Dimension key: N images, M captions, B partial captions (K of each image), T positions, P real
-(unpadded) positions, L places of a grid, V tokens, E embedding, U LSTM units.
+Dimension key: N images, M captions, B partial captions (K of each image), T positions, X = M x T
+of them in all, P real (unpadded) ones, L places of a grid, V tokens, E embedding, U LSTM units.
 """
 
 from abc import ABC, abstractmethod

@@ -6,7 +6,7 @@ decoder reads the human caption, draws a word at each place, and some of these t
 the human ones before the caption is read again and learnt from (Duckworth et al. 2019,
 arXiv:1906.04331). That costs one more reading, without gradients, and no loop over words.
 
-Dimension key: N images, M captions, T positions, P real positions, V tokens.
+Dimension key: N images, M captions, T positions, X = M x T of them in all, P real ones, V tokens.
 """
 
 from collections.abc import Callable

@@ -120,7 +120,7 @@ def _judge_tensorflow(facts: dict[str, Any]) -> Iterator[Finding]:
 
 def _tell_bfloat16(speedup: float | None, is_used: bool) -> str:
     if speedup is None:
-        return "not on this processor; with it VGG could be four times as fast"
+        return "not on this processor; with AMX VGG would be four times as fast"
     if is_used:
         return f"{speedup:.1f} times as fast as float32; used where networks gain from it"
     return f"on this processor, but at {speedup:.0%} of float32's speed, which is used instead"

@@ -24,7 +24,10 @@ def read(
     captions: Mapping[str, "tuple[GeneratedCaption, ...]"],
     features: "Features",
 ) -> Looks | None:
-    """Returns where the best caption of each image looked; None where the model cannot say."""
+    """Returns where the best caption of each image looked; None where the model cannot say.
+
+    The images are in the order of `captions`.
+    """
     from captioner.decoders.looking import AttentionReader
 
     if not decoder.attends:
