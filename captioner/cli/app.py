@@ -100,7 +100,18 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return CaptionerError.exit_code
     except (KeyboardInterrupt, click.Abort) as error:
         _tell("interrupted", error)
+        _forget_interrupt()
         return INTERRUPTED
+
+
+def _forget_interrupt() -> None:
+    """Lets the process end with its own exit code though it was interrupted.
+
+    Python notes an interrupt that leaves code compiled from a string (the methods of a dataclass
+    while a module is imported, say), caught further out or not, and then dies of the signal under
+    `python -m`. Running any other string clears the note (`run_eval_code_obj`, Python/pythonrun.c).
+    """
+    exec("")
 
 
 def _tell(text: str, error: BaseException) -> None:

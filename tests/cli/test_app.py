@@ -1,5 +1,7 @@
 """The command line as a person meets it: help, slips, exit codes, speed of start-up."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +72,25 @@ def test_exit_codes(monkeypatch, call, error, code):
 
     monkeypatch.setattr("captioner.cli.app.captioner.main", fail)
     assert call("run")[0] == code
+
+
+def test_an_interrupt_within_a_string_of_code_still_exits_130(tmp_path):
+    """Importing a module with dataclasses runs such strings; a process killed by 2 has no code."""
+    (tmp_path / "interrupted.py").write_text(
+        "import signal, sys\n"
+        "from captioner.cli import app\n"
+        "app.captioner.main = lambda *_, **__: exec('signal.raise_signal(signal.SIGINT)')\n"
+        "sys.exit(app.run_command_line([]))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (result.returncode, result.stderr) == (INTERRUPTED, "captioner: interrupted\n")
 
 
 def test_tensorflow_is_not_loaded_for_help_or_import():
