@@ -207,6 +207,7 @@ class TrainSection(_Section):
     members: Annotated[int, Field(ge=1, le=16)] = 1
     epochs: Count = 12
     batch_size: Count = 128
+    captions_together: Count | None = None
     learning_rate: Positive = 2e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     clip_norm: Positive = 5.0

@@ -50,16 +50,23 @@ class CaptionBatches:
     Args:
         captions: captions of a data set.
         split: the split to take.
-        batch_size: captions a batch; the last batch of an epoch may be smaller.
+        batch_size: captions a batch; the last batch of an epoch may be smaller, and with
+            `together` above 1 others hold a few more or less.
+        together: how many captions of one image, at most, are kept in one batch, so that what is
+            made of the image is made once for them. An image with more has them dealt as evenly
+            as can be, captions like in length together: five by threes go 3 and 2.
 
     Raises:
         DecoderError: the split holds no captions.
     """
 
-    def __init__(self, captions: TokenisedCaptions, split: str, batch_size: int) -> None:
+    def __init__(
+        self, captions: TokenisedCaptions, split: str, batch_size: int, together: int = 1
+    ) -> None:
         self._captions = captions
         self._members_C = captions.select(split)
         self._batch_size = batch_size
+        self._together = min(together, batch_size)
         if not len(self._members_C):
             raise DecoderError(
                 f"The {split} split holds no captions. Check the data set's splits: "
@@ -72,7 +79,7 @@ class CaptionBatches:
 
     def in_order(self) -> Iterator[Batch]:
         """Yields all captions, shortest first."""
-        for members_M in self._split(self._sort(self._members_C)):
+        for members_M in self._deal(self._members_C):
             yield self._make_batch(members_M)
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
@@ -82,16 +89,34 @@ class CaptionBatches:
         is carried from epoch to epoch, so that an interrupted training resumes exactly.
         """
         random = np.random.default_rng([seed, epoch])
-        groups = self._split(self._sort(random.permutation(self._members_C)))
-        for group in random.permutation(len(groups)):
-            yield self._make_batch(groups[group])
+        dealt = self._deal(random.permutation(self._members_C))
+        for batch in random.permutation(len(dealt)):
+            yield self._make_batch(dealt[batch])
 
-    def _sort(self, members_C: np.ndarray) -> np.ndarray:
+    def _deal(self, members_C: np.ndarray) -> Sequence[np.ndarray]:
+        """Sorts captions by length, those of equal length as they come, and cuts them up."""
         lengths_C = self._captions.lengths[members_C]
-        return members_C[np.argsort(lengths_C, kind="stable")]
+        runs = sorted(self._gather(members_C), key=lambda run: lengths_C[run[-1]])
+        ends = np.cumsum([len(run) for run in runs])
+        # A run belongs to the batch that its last caption falls into; as none is longer than a
+        # batch, no batch stays empty.
+        is_last = np.diff((ends - 1) // self._batch_size, append=len(self)) > 0
+        return np.split(members_C[np.concatenate(runs)], ends[is_last][:-1])
 
-    def _split(self, members_C: np.ndarray) -> Sequence[np.ndarray]:
-        return np.split(members_C, range(self._batch_size, len(members_C), self._batch_size))
+    def _gather(self, members_C: np.ndarray) -> Sequence[np.ndarray]:
+        """Returns runs of captions that stay together, as places in `members_C`.
+
+        Each run is sorted by length, and runs come as the first of their captions do.
+        """
+        if self._together == 1:
+            return list(np.arange(len(members_C))[:, None])
+        images_C = self._captions.image_index[members_C]
+        order_C = np.lexsort((self._captions.lengths[members_C], images_C))
+        of_images = np.split(order_C, np.flatnonzero(np.diff(images_C[order_C])) + 1)
+        runs = [
+            run for own in of_images for run in np.array_split(own, -(-len(own) // self._together))
+        ]
+        return sorted(runs, key=np.min)
 
     def _make_batch(self, members_M: np.ndarray) -> Batch:
         images, image_index_M = np.unique(

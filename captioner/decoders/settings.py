@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from captioner.errors import UsageError
+from captioner.feature_kinds import FeatureKind
 
 TrainPrecision = Literal["auto", "float32", "bfloat16"]
+
+# To project a grid takes as long as to read a caption; but captions unlike in length are padded,
+# and with all five of an image that costs as much as it saves.
+CAPTIONS_TOGETHER: dict[FeatureKind, int] = {"vector": 1, "grid": 3}
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,9 @@ class TrainSettings:
         epochs: passes over the training captions, 1 or more; the learning rate falls to zero
             along half a cosine over all of them.
         batch_size: captions a step, 1 or more.
+        captions_together: how many captions of an image, at most, are in one step, so that what
+            is made of the image is made once for them, 1 or more; without it what
+            `CAPTIONS_TOGETHER` says.
         learning_rate: Adam's highest step size (Kingma and Ba 2015, arXiv:1412.6980), above 0.
         warmup_steps: steps over which it rises from zero, 0 or more.
         clip_norm: gradients longer than this are scaled down to it, above 0.
@@ -52,6 +60,7 @@ class TrainSettings:
 
     epochs: int = 12
     batch_size: int = 128
+    captions_together: int | None = None
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     clip_norm: float = 5.0
@@ -84,6 +93,10 @@ class TrainSettings:
             *(
                 (getattr(self, key) < 1, f"{key}={getattr(self, key)}, expected 1 or more")
                 for key in ("epochs", "batch_size", "patience", "reward_images")
+            ),
+            (
+                self.captions_together is not None and self.captions_together < 1,
+                f"captions_together={self.captions_together}, expected 1 or more",
             ),
             *(
                 (

@@ -15,7 +15,7 @@ from captioner.decoders.history import PhaseName
 from captioner.decoders.optimizer import Optimizer, Schedule
 from captioner.decoders.phase import EpochTotals, check_loss
 from captioner.decoders.scheduled_sampling import compile_mixing
-from captioner.decoders.settings import TrainSettings
+from captioner.decoders.settings import CAPTIONS_TOGETHER, TrainSettings
 from captioner.decoders.steps import compile_loss, compile_step
 from captioner.overlap import overlap
 from captioner.progress import Progress
@@ -47,7 +47,7 @@ class TeacherForcing:
     ) -> None:
         self._settings = settings
         self._features = features
-        self._batches = CaptionBatches(captions, "train", settings.batch_size)
+        self._batches = _make_batches(decoder, captions, "train", settings)
         self._num_steps = settings.epochs * len(self._batches)
         schedule = Schedule(settings.learning_rate, settings.warmup_steps, self._num_steps)
         self.optimizer = Optimizer(
@@ -94,7 +94,7 @@ class DevLoss:
         decoder: what to judge.
         features: of the dev images.
         captions: of a dev split.
-        batch_size: captions judged at a time.
+        settings: how many captions, and of how many images, are judged at a time.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class DevLoss:
         decoder: Decoder,
         features: FeatureReader,
         captions: TokenisedCaptions,
-        batch_size: int,
+        settings: TrainSettings,
     ) -> None:
         self._features = features
-        self._batches = CaptionBatches(captions, "dev", batch_size)
+        self._batches = _make_batches(decoder, captions, "dev", settings)
         self._measure = compile_loss(decoder)
 
     def measure(self) -> float:
@@ -119,6 +119,13 @@ class DevLoss:
                 )
                 num_words += num_targets
         return total / num_words
+
+
+def _make_batches(
+    decoder: Decoder, captions: TokenisedCaptions, split: str, settings: TrainSettings
+) -> CaptionBatches:
+    together = settings.captions_together or CAPTIONS_TOGETHER[decoder.spec.feature_kind]
+    return CaptionBatches(captions, split, settings.batch_size, together)
 
 
 def read_ahead(

@@ -135,7 +135,7 @@ class _TrainingRun:
         self._decoder = build_decoder(spec, precision=precision, seed=settings.seed)
         self._decoder.fit(self._sampled_images())
         self._judged = build_decoder(spec, seed=settings.seed)
-        self._dev_loss = DevLoss(self._judged, self._features, captions, settings.batch_size)
+        self._dev_loss = DevLoss(self._judged, self._features, captions, settings)
         self._phase = self._make_phase("cross_entropy")
 
     @property

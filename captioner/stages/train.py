@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.datasets.records import CaptionedImage
 from captioner.decoders.registry import default_spec, find_kind
+from captioner.decoders.settings import CAPTIONS_TOGETHER
 from captioner.decoders.spec import SMALLEST_VOCABULARY
 from captioner.errors import ConfigError, DatasetError, DecoderError, FeatureError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
@@ -51,7 +52,10 @@ def inputs(sources: Sources) -> dict[str, Any]:
         **sources.section("tokenize"),
         "captions": sources.captions(LEARNT_FROM),
         **decoder_inputs(sources),
-        **sources.section("train", without=["features", *switched_off(sources)]),
+        **sources.section(
+            "train", without=["features", "captions_together", *switched_off(sources)]
+        ),
+        **batch_inputs(sources),
         **library_inputs("keras", "tensorflow"),
     }
 
@@ -59,6 +63,13 @@ def inputs(sources: Sources) -> dict[str, Any]:
 def switched_off(sources: Sources) -> Sequence[str]:
     """Returns the keys that decide nothing as they are, so training goes as before they existed."""
     return [key for key, off in _OFF.items() if getattr(sources.settings.train, key) == off]
+
+
+def batch_inputs(sources: Sources) -> dict[str, Any]:
+    """Returns how many captions of an image share a step; alone they go as ever before."""
+    settings = sources.settings
+    together = settings.train.captions_together or CAPTIONS_TOGETHER[settings.decoder.reads]
+    return {} if together == 1 else {"train.captions_together": together}
 
 
 def train_members(

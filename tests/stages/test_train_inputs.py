@@ -79,6 +79,21 @@ def test_options_that_are_off_change_no_fingerprint(inputs_of):
     assert inputs_of("decoder.variational_dropout=true")["decoder.variational_dropout"] is True
 
 
+@pytest.mark.parametrize(
+    ("overrides", "together"),
+    [
+        (["decoder.kind=inject"], None),
+        (["decoder.kind=attention"], 3),
+        (["decoder.kind=attention", "train.captions_together=1"], None),
+        (["decoder.kind=inject", "train.captions_together=5"], 5),
+    ],
+)
+def test_captions_that_go_together_decide_the_decoder_unless_each_goes_alone(
+    inputs_of, overrides, together
+):
+    assert inputs_of(*overrides).get("train.captions_together") == together
+
+
 def test_captions_of_the_test_split_do_not_decide_the_decoder(inputs_of):
     other = {"test": ("something else",)}
     assert inputs_of() == inputs_of(captions=other)
