@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from feature_fakes import (
     FakeEncoder,
@@ -14,6 +15,7 @@ from feature_fakes import (
     extract,
     extract_and_pickle,
     list_sources,
+    load_tiny,
     read_bytes,
 )
 
@@ -30,6 +32,19 @@ def images(tmp_path: Path) -> Path:
     draw_images(folder, 60)
     (folder / "image_007.png").write_bytes(b"no image")
     return folder
+
+
+class Interrupted(FakeEncoder):
+    """Is interrupted at an image, whichever of the threads gets it."""
+
+    def __init__(self, last: Path) -> None:
+        super().__init__()
+        self._last_HWC = load_tiny(last.read_bytes())
+
+    def encode(self, images_BHWC: np.ndarray) -> dict[str, np.ndarray]:
+        if (images_BHWC == self._last_HWC).all(axis=(1, 2, 3)).any():
+            raise KeyboardInterrupt
+        return super().encode(images_BHWC)
 
 
 def start(*arguments: object) -> subprocess.Popen:
@@ -70,15 +85,9 @@ def test_a_death_at_any_sync_rename_or_removal_leaves_no_trace(images, tmp_path)
 
 
 def test_a_resumed_run_computes_only_what_is_missing(images, tmp_path):
-    class Interrupted(FakeEncoder):
-        def encode(self, images_BHWC):
-            if len(self.batch_sizes) == 5:
-                raise KeyboardInterrupt
-            return super().encode(images_BHWC)
-
     sources = list_sources(images)
     with pytest.raises(KeyboardInterrupt):
-        extract(sources, tmp_path / "store", Interrupted())
+        extract(sources, tmp_path / "store", Interrupted(images / "image_020.png"))
     encoder = FakeEncoder()
     summary = extract(sources, tmp_path / "store", encoder)
     assert (summary.num_resumed, summary.num_computed, summary.num_failed) == (19, 40, 1)
@@ -88,14 +97,8 @@ def test_a_resumed_run_computes_only_what_is_missing(images, tmp_path):
 
 
 def test_an_image_edited_between_two_runs_is_computed_again(images, tmp_path):
-    class Interrupted(FakeEncoder):
-        def encode(self, images_BHWC):
-            if len(self.batch_sizes) == 5:
-                raise KeyboardInterrupt
-            return super().encode(images_BHWC)
-
     with pytest.raises(KeyboardInterrupt):
-        extract(list_sources(images), tmp_path / "store", Interrupted())
+        extract(list_sources(images), tmp_path / "store", Interrupted(images / "image_020.png"))
     (images / "image_009.png").write_bytes((images / "image_050.png").read_bytes())
     sources = list_sources(images)
     assert extract(sources, tmp_path / "store").num_resumed == 7
