@@ -35,10 +35,22 @@ KINDS = {
     "attention": Kind(
         "captioner.decoders.attention",
         "AttentionDecoder",
-        {"feature_kind": "grid", "feature_shape": (7, 7, 1280)},
+        {
+            "feature_kind": "grid",
+            "feature_shape": (7, 7, 1280),
+            "standardise_features": True,
+            "image_scale": 0.1,
+            "image_dropout": 0.3,
+            "attention_dropout": 0.3,
+        },
         ("gated_image",),
     ),
-    "inject": Kind("captioner.decoders.inject", "InjectDecoder", {}, _OF_ATTENTION),
+    "inject": Kind(
+        "captioner.decoders.inject",
+        "InjectDecoder",
+        {"standardise_features": True, "image_scale": 0.2},
+        _OF_ATTENTION,
+    ),
     "merge": Kind(
         "captioner.decoders.merge",
         "MergeDecoder",

@@ -40,10 +40,12 @@ def _spread(vectors_NF: np.ndarray) -> np.ndarray:
 
 
 def small_spec(kind: str, vocabulary_size: int, **changes: Any) -> DecoderSpec:
-    """A decoder of any kind, small, for the toy features."""
+    """A decoder of any kind, small, for the toy features, which it takes as they are."""
     small: dict[str, Any] = {"units": 16, "embedding_size": 12, "feature_shape": (WIDTH,)}
+    small |= {"standardise_features": False, "image_scale": 1.0, "image_dropout": 0.0}
     if default_spec(kind, vocabulary_size).feature_kind == "grid":
         small |= {"feature_shape": GRID, "attention_units": 8, "attention_heads": 2}
+        small["attention_dropout"] = 0.0
     return default_spec(kind, vocabulary_size, **{**small, **changes})
 
 
