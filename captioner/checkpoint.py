@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from captioner.errors import CheckpointError
 from captioner.files import replace_file
@@ -32,11 +32,15 @@ class Checkpoint:
         history: the epochs done, as JSON objects.
         arrays: weights, the optimiser's variables and the like: group -> name -> array. A name
             may hold slashes, a group none.
+        precision: the number format it computes in. What "auto" means is measured, and may come
+            out otherwise the next time where a machine is about as fast in both. None in files
+            that do not say.
     """
 
     identity: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     arrays: "Mapping[str, Arrays]"
+    precision: Literal["float32", "bfloat16"] | None
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -48,6 +52,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "identity": checkpoint.identity,
         "history": list(checkpoint.history),
         "groups": list(checkpoint.arrays),
+        "precision": checkpoint.precision,
     }
     arrays = {
         f"{group}/{name}": array
@@ -95,7 +100,7 @@ def _read(path: Path) -> Checkpoint:
             if key != _RECORD:
                 group, _, name = key.partition("/")
                 arrays[group][name] = file[key]
-    return Checkpoint(record["identity"], record["history"], arrays)
+    return Checkpoint(record["identity"], record["history"], arrays, record.get("precision"))
 
 
 def _check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

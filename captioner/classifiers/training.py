@@ -22,7 +22,7 @@ from captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from captioner.classifiers.augmentation import Augmenter
 from captioner.classifiers.batches import LabelledBatches
 from captioner.classifiers.history import EpochRow
-from captioner.classifiers.network import choose_precision, start_classifier
+from captioner.classifiers.network import ComputePrecision, choose_precision, start_classifier
 from captioner.classifiers.scores import ClassifierScores, count_confusion
 from captioner.classifiers.settings import ClassifierSettings
 from captioner.classifiers.steps import (
@@ -99,9 +99,11 @@ def train_classifier(
         WeightsError: the first weights cannot be had.
     """
     grow_gpu_memory()
-    run = _TrainingRun(spec, origin, splits, settings)
     identity = _describe_run(spec, origin, splits, settings)
     checkpoint = load_checkpoint(folder, identity)
+    begun_in = None if checkpoint is None else checkpoint.precision
+    precision = begun_in or choose_precision(spec, settings.precision)
+    run = _TrainingRun(spec, origin, splits, settings, precision)
     if checkpoint is not None:
         run.restore(checkpoint)
     while not run.is_complete:
@@ -120,17 +122,19 @@ class _TrainingRun:
         origin: WeightsOrigin,
         splits: LabelledSplits,
         settings: ClassifierSettings,
+        precision: ComputePrecision,
     ) -> None:
         self.history: list[EpochRow] = []
         self._best: list[np.ndarray] = []
         self._splits = splits
         self._settings = settings
+        self._precision = precision
         self._classifier = start_classifier(
             spec,
             origin,
             seed=settings.seed,
             class_names=splits.class_names,
-            precision=choose_precision(spec, settings.precision),
+            precision=precision,
             freeze_below=settings.freeze_below,
             freeze_norms=settings.freeze_norms,
         )
@@ -186,7 +190,8 @@ class _TrainingRun:
             "best": self._best,
         }
         history = [row.to_json() for row in self.history]
-        return Checkpoint(identity, history, {name: _number(own) for name, own in groups.items()})
+        arrays = {name: _number(own) for name, own in groups.items()}
+        return Checkpoint(identity, history, arrays, self._precision)
 
     def finish(self, folder: Path) -> TrainingSummary:
         """Writes the best weights as an encoder's, and judges them class by class."""

@@ -1,13 +1,16 @@
 """Which number format the matrix products of a decoder use."""
 
+from typing import Literal
+
 import tensorflow as tf
 
-from captioner.decoders.registry import Precision
 from captioner.decoders.settings import TrainPrecision
 from captioner.processor import prefers_bfloat16
 
+ComputePrecision = Literal["float32", "bfloat16"]
 
-def find_precision(wanted: TrainPrecision) -> Precision:
+
+def find_precision(wanted: TrainPrecision) -> ComputePrecision:
     """Returns the format to compute in; "auto" is bfloat16 where that is faster on this machine."""
     if wanted != "auto":
         return wanted

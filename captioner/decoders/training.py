@@ -17,7 +17,7 @@ from captioner.decoders.decoder import Decoder
 from captioner.decoders.feature_reader import FeatureReader
 from captioner.decoders.history import EpochRow, PhaseName
 from captioner.decoders.phase import Phase
-from captioner.decoders.precision import find_precision
+from captioner.decoders.precision import ComputePrecision, find_precision
 from captioner.decoders.registry import Precision, build_decoder
 from captioner.decoders.self_critical import Reward, SelfCritical
 from captioner.decoders.settings import TrainSettings
@@ -93,9 +93,11 @@ def train_decoder(
             f"attention_penalty={settings.attention_penalty} needs a decoder that attends to a "
             f"grid. Received: kind {spec.kind!r}."
         )
-    run = _TrainingRun(spec, features, captions, settings, score_dev, reward)
     identity = _describe_run(spec, captions, settings)
     checkpoint = load_checkpoint(folder, identity)
+    begun_in = None if checkpoint is None else checkpoint.precision
+    precision = begun_in or find_precision(settings.precision)
+    run = _TrainingRun(spec, features, captions, settings, precision, score_dev, reward)
     if checkpoint is not None:
         run.restore(checkpoint)
     while not run.is_complete:
@@ -119,6 +121,7 @@ class _TrainingRun:
         features: Features,
         captions: TokenisedCaptions,
         settings: TrainSettings,
+        precision: ComputePrecision,
         score_dev: ScoreDev,
         reward: Reward | None,
     ) -> None:
@@ -130,9 +133,9 @@ class _TrainingRun:
         self._captions = captions
         self._reward = reward
         self._score_dev = score_dev
-        wants_bfloat16 = find_precision(settings.precision) == "bfloat16"
-        precision: Precision = "mixed_bfloat16" if wants_bfloat16 else "float32"
-        self._decoder = build_decoder(spec, precision=precision, seed=settings.seed)
+        self._precision = precision
+        trained_in: Precision = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+        self._decoder = build_decoder(spec, precision=trained_in, seed=settings.seed)
         self._decoder.fit(self._sampled_images())
         self._judged = build_decoder(spec, seed=settings.seed)
         self._dev_loss = DevLoss(self._judged, self._features, captions, settings)
@@ -185,7 +188,8 @@ class _TrainingRun:
         """Returns all that `restore` needs."""
         variables = {name: v.numpy() for name, v in self._phase.optimizer.variables.items()}
         history = [row.to_json() for row in self.history]
-        return Checkpoint(identity, history, {"variables": variables, "best": self.best})
+        arrays = {"variables": variables, "best": self.best}
+        return Checkpoint(identity, history, arrays, self._precision)
 
     def summary(self) -> TrainingSummary:
         """Returns what the run came to."""

@@ -11,11 +11,11 @@ import pytest
 from toys import WIDTH, ArrayFeatures, small_spec, toy_name, toy_task
 
 from captioner.checkpoint import CHECKPOINT_FILE
+from captioner.decoders import training
 from captioner.decoders.captions import CaptionGenerator
 from captioner.decoders.registry import KINDS
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.storage import load_decoder
-from captioner.decoders.training import train_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import CheckpointError, DecoderError
 
@@ -38,7 +38,7 @@ def train_toy(folder: Path, settings=SETTINGS, score_dev=lambda decoder: 0.0, ki
     folder.mkdir(exist_ok=True)
     vocabulary, captions, features = toy_task()
     spec = toy_spec(vocabulary, kind)
-    return train_decoder(spec, features, captions, settings, folder, score_dev)
+    return training.train_decoder(spec, features, captions, settings, folder, score_dev)
 
 
 def mean_bias(decoder) -> float:
@@ -141,6 +141,27 @@ def test_a_finished_run_is_not_run_again(uninterrupted):
     assert train_toy(folder, score_dev=refuse) == summary
 
 
+def test_a_resumed_training_keeps_the_format_it_began_in(tmp_path, monkeypatch):
+    """What "auto" means is measured anew in every process."""
+    settings = replace(SETTINGS, precision="auto")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    scores = iter([0.1])
+
+    def score_once(decoder):
+        try:
+            return next(scores)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(training, "find_precision", lambda wanted: "bfloat16")
+    expected = train_toy(whole, settings, mean_bias)
+    with pytest.raises(KeyboardInterrupt):
+        train_toy(parts, settings, score_once)
+    monkeypatch.setattr(training, "find_precision", lambda wanted: "float32")
+    summary = train_toy(parts, settings, mean_bias)
+    assert [row.loss for row in summary.history] == [row.loss for row in expected.history]
+
+
 INTERRUPTED = """
 import os, signal, sys
 from pathlib import Path
@@ -201,7 +222,9 @@ def test_a_loss_that_is_no_number_says_what_to_do(tmp_path):
     vocabulary, captions, features = toy_task()
     broken = ArrayFeatures({i: np.full(WIDTH, np.nan) for i in features.image_ids})
     with pytest.raises(DecoderError, match=r"became nan at step 0\. Lower the learning"):
-        train_decoder(toy_spec(vocabulary), broken, captions, SETTINGS, tmp_path, mean_bias)
+        training.train_decoder(
+            toy_spec(vocabulary), broken, captions, SETTINGS, tmp_path, mean_bias
+        )
     assert not (tmp_path / "decoder.weights.h5").exists()
 
 
@@ -209,4 +232,4 @@ def test_features_of_another_width_are_refused(tmp_path):
     vocabulary, captions, features = toy_task()
     wide = ArrayFeatures({i: np.ones(WIDTH + 1) for i in features.image_ids})
     with pytest.raises(DecoderError, match=r"shape \(9,\), and the decoder expects \(8,\)"):
-        train_decoder(toy_spec(vocabulary), wide, captions, SETTINGS, tmp_path, mean_bias)
+        training.train_decoder(toy_spec(vocabulary), wide, captions, SETTINGS, tmp_path, mean_bias)
