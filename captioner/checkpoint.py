@@ -5,10 +5,11 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from captioner.errors import CheckpointError
 from captioner.files import replace_file
+from captioner.processor import ComputePrecision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,7 @@ class Checkpoint:
     identity: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     arrays: "Mapping[str, Arrays]"
-    precision: Literal["float32", "bfloat16"] | None
+    precision: ComputePrecision | None
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:

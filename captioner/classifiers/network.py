@@ -1,7 +1,6 @@
 """The network that learns: its first weights, and which of its layers stay as they are."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -14,9 +13,7 @@ from captioner.backbones.weights import WeightsOrigin, load_weights
 from captioner.classifiers.settings import TrainPrecision
 from captioner.errors import UsageError
 from captioner.names import nearest
-from captioner.processor import prefers_bfloat16
-
-ComputePrecision = Literal["float32", "bfloat16"]
+from captioner.processor import ComputePrecision, prefers_bfloat16
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from captioner.classifiers.augmentation import Augmenter
 from captioner.classifiers.batches import LabelledBatches
 from captioner.classifiers.history import EpochRow
-from captioner.classifiers.network import ComputePrecision, choose_precision, start_classifier
+from captioner.classifiers.network import choose_precision, start_classifier
 from captioner.classifiers.scores import ClassifierScores, count_confusion
 from captioner.classifiers.settings import ClassifierSettings
 from captioner.classifiers.steps import (
@@ -34,7 +34,7 @@ from captioner.classifiers.steps import (
 )
 from captioner.errors import ClassifierError
 from captioner.history import HISTORY_FILE, write_history
-from captioner.processor import grow_gpu_memory
+from captioner.processor import ComputePrecision, grow_gpu_memory
 from captioner.progress import Progress
 
 WEIGHTS_FILE = "encoder.weights.h5"

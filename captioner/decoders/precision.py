@@ -1,13 +1,9 @@
 """Which number format the matrix products of a decoder use."""
 
-from typing import Literal
-
 import tensorflow as tf
 
 from captioner.decoders.settings import TrainPrecision
-from captioner.processor import prefers_bfloat16
-
-ComputePrecision = Literal["float32", "bfloat16"]
+from captioner.processor import ComputePrecision, prefers_bfloat16
 
 
 def find_precision(wanted: TrainPrecision) -> ComputePrecision:

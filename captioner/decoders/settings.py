@@ -10,9 +10,19 @@ from captioner.feature_kinds import FeatureKind
 
 TrainPrecision = Literal["auto", "float32", "bfloat16"]
 
-# To project a grid takes as long as to read a caption; but captions unlike in length are padded,
-# and with all five of an image that costs as much as it saves.
-CAPTIONS_TOGETHER: dict[FeatureKind, int] = {"vector": 1, "grid": 3}
+# A grid is dear to project. But captions unlike in length are padded: with all five of an image a
+# quarter of all positions, which over 7 x 7 places takes a little longer than three do.
+_CAPTIONS_TOGETHER: dict[FeatureKind, int] = {"vector": 1, "grid": 3}
+
+
+def count_together(wanted: int | None, reads: FeatureKind) -> int:
+    """Returns how many captions of an image, at most, are in one step.
+
+    Args:
+        wanted: see `TrainSettings.captions_together`.
+        reads: the kind of features that the decoder reads.
+    """
+    return wanted or _CAPTIONS_TOGETHER[reads]
 
 
 @dataclass(frozen=True)
@@ -24,8 +34,8 @@ class TrainSettings:
             along half a cosine over all of them.
         batch_size: captions a step, 1 or more.
         captions_together: how many captions of an image, at most, are in one step, so that what
-            is made of the image is made once for them, 1 or more; without it what
-            `CAPTIONS_TOGETHER` says.
+            is made of the image is made once for them, 1 or more; without it 3 for decoders that
+            read a grid and 1 for others.
         learning_rate: Adam's highest step size (Kingma and Ba 2015, arXiv:1412.6980), above 0.
         warmup_steps: steps over which it rises from zero, 0 or more.
         clip_norm: gradients longer than this are scaled down to it, above 0.

@@ -15,7 +15,7 @@ from captioner.decoders.history import PhaseName
 from captioner.decoders.optimizer import Optimizer, Schedule
 from captioner.decoders.phase import EpochTotals, check_loss
 from captioner.decoders.scheduled_sampling import compile_mixing
-from captioner.decoders.settings import CAPTIONS_TOGETHER, TrainSettings
+from captioner.decoders.settings import TrainSettings, count_together
 from captioner.decoders.steps import compile_loss, compile_step
 from captioner.overlap import overlap
 from captioner.progress import Progress
@@ -124,7 +124,7 @@ class DevLoss:
 def _make_batches(
     decoder: Decoder, captions: TokenisedCaptions, split: str, settings: TrainSettings
 ) -> CaptionBatches:
-    together = settings.captions_together or CAPTIONS_TOGETHER[decoder.spec.feature_kind]
+    together = count_together(settings.captions_together, decoder.spec.feature_kind)
     return CaptionBatches(captions, split, settings.batch_size, together)
 
 

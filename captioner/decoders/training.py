@@ -17,7 +17,7 @@ from captioner.decoders.decoder import Decoder
 from captioner.decoders.feature_reader import FeatureReader
 from captioner.decoders.history import EpochRow, PhaseName
 from captioner.decoders.phase import Phase
-from captioner.decoders.precision import ComputePrecision, find_precision
+from captioner.decoders.precision import find_precision
 from captioner.decoders.registry import Precision, build_decoder
 from captioner.decoders.self_critical import Reward, SelfCritical
 from captioner.decoders.settings import TrainSettings
@@ -28,6 +28,7 @@ from captioner.errors import UsageError
 from captioner.features.reading import Features
 from captioner.files import write_json
 from captioner.history import HISTORY_FILE, write_history
+from captioner.processor import ComputePrecision
 from captioner.text.tokens import TokenisedCaptions
 
 MAX_FITTED = 8192  # images that a decoder's statistics are taken from

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.datasets.records import CaptionedImage
 from captioner.decoders.registry import default_spec, find_kind
-from captioner.decoders.settings import CAPTIONS_TOGETHER
+from captioner.decoders.settings import count_together
 from captioner.decoders.spec import SMALLEST_VOCABULARY
 from captioner.errors import ConfigError, DatasetError, DecoderError, FeatureError
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
@@ -68,7 +68,7 @@ def switched_off(sources: Sources) -> Sequence[str]:
 def batch_inputs(sources: Sources) -> dict[str, Any]:
     """Returns how many captions of an image share a step; alone they go as ever before."""
     settings = sources.settings
-    together = settings.train.captions_together or CAPTIONS_TOGETHER[settings.decoder.reads]
+    together = count_together(settings.train.captions_together, settings.decoder.reads)
     return {} if together == 1 else {"train.captions_together": together}
 
 
