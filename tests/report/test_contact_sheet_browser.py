@@ -150,11 +150,24 @@ def test_photographs_are_found_by_words_and_names(page):
     assert page.get_by_text("No photograph is like that.").is_visible()
 
 
+def test_a_draft_that_comes_late_is_shown_and_not_lost(page, sheet):
+    """A browser may bring what one visit stored only when the next has begun."""
+    with page.expect_popup() as opened:
+        page.evaluate("() => { open(location.href); }")
+    other = opened.value
+    correct(other, "a brown dog", 3)
+    other.close(run_before_unload=True)
+    page.locator("#restored", has_text="here again: 1").wait_for()
+    assert page.locator("textarea").nth(3).input_value() == "a brown dog"
+    page.reload()
+    page.locator("#restored", has_text="here again: 1").wait_for()
+
+
 def test_what_was_not_saved_is_there_after_a_visit_elsewhere(page, sheet):
     correct(page, "a brown dog", 3)
     page.goto("about:blank")
     page.goto(sheet.as_uri())
-    assert "here again: 1" in page.locator("#restored").inner_text()
+    page.locator("#restored", has_text="here again: 1").wait_for()
     assert page.locator("textarea").nth(3).input_value() == "a brown dog"
     page.get_by_role("button", name="Discard them").click()
     assert page.locator("textarea").nth(3).input_value() == "a dog on hill 3"

@@ -179,13 +179,16 @@
 
   const draftName = `captioner ${location.pathname} ${rows.length} ${rows[0]?.path ?? ""}`;
   let draftTimer = 0;
+  let isTouched = false; // in this visit; until then the draft is another visit's, only shown here
 
   function keepDraft() {
+    isTouched = true;
     clearTimeout(draftTimer);
     draftTimer = setTimeout(writeDraft, 1000 * DRAFT_SECONDS);
   }
 
   function writeDraft() {
+    if (!isTouched) return;
     const draft = [...corrections].map(([index, text]) => [rows[index].path, rows[index].caption, text]);
     try {
       if (draft.length) localStorage.setItem(draftName, JSON.stringify(draft));
@@ -200,6 +203,7 @@
     } catch {
       return;
     }
+    corrections.clear();
     const indices = new Map(rows.map((row, index) => [`${row.path}\n${row.caption}`, index]));
     for (const [path, before, text] of draft) {
       const index = indices.get(`${path}\n${before}`);
@@ -210,6 +214,7 @@
   }
 
   function discard() {
+    isTouched = true;
     corrections.clear();
     writeDraft();
     byId("restored").hidden = true;
@@ -240,6 +245,12 @@
     }
   });
   addEventListener("pagehide", writeDraft);
+  // What a visit left may reach this one only after it has begun.
+  addEventListener("storage", ({ key }) => {
+    if (key !== draftName || isTouched) return;
+    restoreDraft();
+    choose();
+  });
   restoreDraft();
   choose();
 })();
