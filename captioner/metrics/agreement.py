@@ -1,7 +1,7 @@
 """How far captions agree with what people can be expected to say.
 
-Dimension key: H captions, T training images, F features, E distinct n-grams of each caption, O = 4
-n-gram orders.
+Dimension key: H captions, T training images, F features, E distinct n-grams of each caption, R the
+same of training captions, O = 4 n-gram orders.
 """
 
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 from captioner.errors import ScoreError
 from captioner.metrics.bleu import NUM_ORDERS
 from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams, pad_captions
+from captioner.metrics.tf_idf import CIDER_SCALE, measure_norms
 from captioner.text.tokens import TokenisedCaptions
 from captioner.text.vocabulary import END, START
 
@@ -46,6 +47,42 @@ def count_training_ngrams(captions: TokenisedCaptions, vectors_TF: np.ndarray) -
         )
     words = [caption[~np.isin(caption, (START, END))] for caption in captions]
     return count_caption_ngrams(pad_captions(words))
+
+
+def average_norms(ngrams: CaptionNgrams, rarity_R: np.ndarray) -> np.ndarray:
+    """Returns the mean length of training captions' vectors, float64 (4,), order by order.
+
+    A caption counts as often as it has n-grams of that order.
+
+    Args:
+        ngrams: of the training captions.
+        rarity_R: float (R,), of each n-gram, as CIDEr-D weighs it.
+    """
+    norms_R = measure_norms(ngrams, ngrams.counts_E * rarity_R)
+    sums_O = np.bincount(ngrams.orders_E, norms_R, NUM_ORDERS)
+    counts_O = np.bincount(ngrams.orders_E, minlength=NUM_ORDERS)
+    return np.where(counts_O, sums_O, 1) / np.maximum(counts_O, 1)
+
+
+def expect_cider(
+    ngrams: CaptionNgrams, shares_E: np.ndarray, rarity_E: np.ndarray, norms_O: np.ndarray
+) -> np.ndarray:
+    """Returns the CIDEr to expect of each caption, float64 (H,), 0 to about 10.
+
+    It is reckoned as if all human captions were as long as the caption itself, and their vectors
+    as long as they are on average, so a caption loses nothing by its length.
+
+    Args:
+        ngrams: of H captions.
+        shares_E: float (E,), which share of human captions can be expected to hold each n-gram;
+            estimates below 0 or above 1 count as 0 and 1.
+        rarity_E: float (E,), of each n-gram, as CIDEr-D weighs it.
+        norms_O: float (4,), see `average_norms`.
+    """
+    norms_E = measure_norms(ngrams, ngrams.counts_E * rarity_E) * norms_O[ngrams.orders_E]
+    products_E = np.clip(shares_E, 0, 1) * rarity_E**2 / norms_E
+    sums_H = np.bincount(ngrams.captions_E, products_E, len(ngrams.lengths_C))
+    return CIDER_SCALE / NUM_ORDERS * sums_H
 
 
 def expect_precision(ngrams: CaptionNgrams, shares_E: np.ndarray) -> np.ndarray:

@@ -6,14 +6,23 @@ often the best. Here all training images have a say, with the weights of a kerne
 place of equal ones for the nearest. Agreement is CIDEr-D against what was said of each of them,
 and the n-grams that a human caption of the image itself can be expected to hold.
 
+CIDEr-D alone prefers captions as long as those of images alike, whose lengths tell little of how
+long the image's own will be. Half of the say has therefore a second estimate, from the n-grams to
+be expected, which no length changes. Measured in `pipelines/README.md`.
+
 Dimension key: N images, B of them in a block, T training images, F features, H captions to judge,
 S words, E distinct n-grams of each caption.
 """
 
 import numpy as np
 
-from captioner.metrics.agreement import Agreement, count_training_ngrams, expect_precision
-from captioner.metrics.ngrams import count_caption_ngrams
+from captioner.metrics.agreement import (
+    Agreement,
+    count_training_ngrams,
+    expect_cider,
+    expect_precision,
+)
+from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams
 from captioner.metrics.resemblance import Resemblance
 from captioner.metrics.weighted_references import WeightedReferences
 from captioner.text.tokens import TokenisedCaptions
@@ -60,10 +69,17 @@ class Consensus:
             weights_BT = self._resemblance.weigh(vectors_NF[start : start + _BLOCK_IMAGES])
             for image, weights_T in enumerate(weights_BT, start):
                 own = order_H[bounds[image] : bounds[image + 1]]
-                ngrams = count_caption_ngrams(ids_HS[own])
-                agreement.cider_H[own], shares_E = self._references.score(ngrams, weights_T)
-                agreement.precision_H[own] = expect_precision(ngrams, shares_E)
+                judged = self._judge(count_caption_ngrams(ids_HS[own]), weights_T)
+                agreement.cider_H[own], agreement.precision_H[own] = judged
         return agreement
+
+    def _judge(self, ngrams: CaptionNgrams, weights_T: np.ndarray) -> Agreement:
+        """Judges captions of one image, with the weight of each training image."""
+        references = self._references
+        cider_H, shares_E = references.score(ngrams, weights_T)
+        rarity_E = references.measure_rarity(ngrams)
+        usual_H = expect_cider(ngrams, shares_E, rarity_E, references.norms_O)
+        return Agreement((cider_H + usual_H) / 2, expect_precision(ngrams, shares_E))
 
 
 def spread_images(num_images: int) -> np.ndarray:

@@ -16,11 +16,16 @@ from scipy import linalg, sparse
 
 from captioner.errors import DecoderError, ScoreError
 from captioner.files import replace_file
-from captioner.metrics.agreement import Agreement, count_training_ngrams, expect_precision
-from captioner.metrics.bleu import NUM_ORDERS
+from captioner.metrics.agreement import (
+    Agreement,
+    average_norms,
+    count_training_ngrams,
+    expect_cider,
+    expect_precision,
+)
 from captioner.metrics.feature_scale import FeatureScale
 from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams
-from captioner.metrics.tf_idf import CIDER_SCALE, find, measure_norms
+from captioner.metrics.tf_idf import find
 from captioner.text.tokens import TokenisedCaptions
 
 RANK = 256  # half of it loses a quarter of the gain, all 1,280 features give little more
@@ -85,9 +90,6 @@ class Expectation:
         rarity = np.log(num_images) - np.log(np.maximum(frequency_G, 1))
         scale = FeatureScale.learn(vectors_TF)
         map_FR, table_GR, mean_G = _regress(scale(vectors_TF), shares_TG[:, kept], rank)
-        norms_E = measure_norms(ngrams, ngrams.counts_E * rarity[grams_E])
-        sums_O = np.bincount(ngrams.orders_E, norms_E, NUM_ORDERS)
-        counts_O = np.bincount(ngrams.orders_E, minlength=NUM_ORDERS)
         return cls(
             scale.mean_F,
             scale.factor_F,
@@ -97,7 +99,7 @@ class Expectation:
             keys[kept],
             rarity[kept].astype(np.float32),
             np.array(np.log(num_images), np.float32),
-            (np.where(counts_O, sums_O, 1) / np.maximum(counts_O, 1)).astype(np.float32),
+            average_norms(ngrams, rarity[grams_E]).astype(np.float32),
         )
 
     def score(
@@ -114,11 +116,10 @@ class Expectation:
         grams_E = find(self.keys_G, ngrams.keys_E)
         shares_E = self._foretell(vectors_NF, image_index_H[ngrams.captions_E], grams_E)
         rarity_E = np.append(self.rarity_G, self.unknown_rarity)[grams_E]
-        norms_E = measure_norms(ngrams, ngrams.counts_E * rarity_E)
-        # As if all captions of people were as long, and their vectors, as they are on average.
-        products_E = shares_E * rarity_E**2 / norms_E / self.norms_O[ngrams.orders_E]
-        sums_H = np.bincount(ngrams.captions_E, products_E, len(ids_HS))
-        return Agreement(CIDER_SCALE / NUM_ORDERS * sums_H, expect_precision(ngrams, shares_E))
+        return Agreement(
+            expect_cider(ngrams, shares_E, rarity_E, self.norms_O),
+            expect_precision(ngrams, shares_E),
+        )
 
     def _foretell(
         self, vectors_NF: np.ndarray, images_E: np.ndarray, grams_E: np.ndarray

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from captioner.errors import ScoreError
+from captioner.metrics.agreement import average_norms
 from captioner.metrics.bleu import NUM_ORDERS
 from captioner.metrics.ngrams import CaptionNgrams
 from captioner.metrics.tf_idf import CIDER_SCALE, find, measure_norms, weigh_gaps
@@ -27,6 +28,9 @@ class WeightedReferences:
         images_C: int64 (C,), 0 to T - 1, the image of each.
         num_images: T.
 
+    Attributes:
+        norms_O: float64 (4,), see `average_norms`.
+
     Raises:
         ScoreError: there are no references.
     """
@@ -42,7 +46,12 @@ class WeightedReferences:
         frequency_G = np.bincount(pairs % max(len(self._keys_G), 1), minlength=len(self._keys_G))
         # N-grams that are not found get the number behind the last.
         self._rarity_G = np.log(num_images) - np.log(np.append(frequency_G, 1))
+        self.norms_O = average_norms(references, self._rarity_G[grams_R])
         self._index_occurrences(references, grams_R)
+
+    def measure_rarity(self, ngrams: CaptionNgrams) -> np.ndarray:
+        """Returns how rare each n-gram is among the references' images, float64 (E,)."""
+        return self._rarity_G[find(self._keys_G, ngrams.keys_E)]
 
     def score(
         self, hypotheses: CaptionNgrams, weights_T: np.ndarray

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Captions = Mapping[str, tuple[GeneratedCaption, ...]]
 
-SCHEMA = 5  # since 5, consensus asks all training images, weighed by regression
+SCHEMA = 6  # since 6, consensus estimates CIDEr in two ways
 
 
 def declare(sources: Sources) -> Stage:
