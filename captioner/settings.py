@@ -239,7 +239,7 @@ class EvaluateSection(_Section):
         no_dangling: whether no caption may end in "a", "with" and the like, see
             `captioner.text.dangling`.
         consensus: above 0, the captions that the beam found are ranked anew by their score plus
-            this times their agreement (CIDEr-D) with what people said of training images, the
+            this times their agreement (CIDEr) with what people said of training images, the
             more the more alike they are, see `captioner.metrics.consensus`.
         consensus_bleu: the same, times the n-grams that people can be expected to use as well.
         bootstrap: resamples behind the 95 % intervals.

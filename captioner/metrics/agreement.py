@@ -22,7 +22,7 @@ class Agreement(NamedTuple):
     """How far captions agree with what people can be expected to say, near to two usual scores.
 
     Args:
-        cider_H: float64 (H,), about 0 to 10: the CIDEr-D to expect. It can be a little below 0.
+        cider_H: float64 (H,), about 0 to 10: the CIDEr to expect. It can be a little below 0.
         precision_H: float64 (H,), 0 to 4: what BLEU counts, see `expect_precision`.
     """
 
