@@ -6,9 +6,9 @@ often the best. Here all training images have a say, with the weights of a kerne
 place of equal ones for the nearest. Agreement is CIDEr-D against what was said of each of them,
 and the n-grams that a human caption of the image itself can be expected to hold.
 
-CIDEr-D alone prefers captions as long as those of images alike, whose lengths tell little of how
-long the image's own will be. Half of the say has therefore a second estimate, from the n-grams to
-be expected, which no length changes. Measured in `pipelines/README.md`.
+CIDEr-D prefers captions as long as those of images alike. Half of the say has a second estimate,
+from the n-grams to be expected, that asks for no length; why both together do better was not taken
+apart. Measured in `pipelines/README.md`.
 
 Dimension key: N images, B of them in a block, T training images, F features, H captions to judge,
 S words, E distinct n-grams of each caption.
