@@ -18,6 +18,11 @@ from captioner.text.vocabulary import END, PAD, START, UNKNOWN, Vocabulary
 SEARCH_BATCH_SIZE = 64
 
 
+def special_tokens(vocabulary: Vocabulary) -> SpecialTokens:
+    """Returns the ids of a vocabulary that are no words."""
+    return SpecialTokens(PAD, START, END, UNKNOWN if vocabulary.has_unknown else None)
+
+
 @dataclass(frozen=True)
 class GeneratedCaption:
     """One caption that a decoder made.
@@ -69,12 +74,14 @@ class CaptionGenerator:
                 f"The decoder knows {decoder.spec.vocabulary_size} tokens and the vocabulary has "
                 f"{len(vocabulary)}. Use the vocabulary that the decoder was trained with."
             )
-        unknown = UNKNOWN if vocabulary.has_unknown else None
-        tokens = SpecialTokens(PAD, START, END, unknown)
         self._vocabulary = vocabulary
         self._kind = decoder.spec.feature_kind
         self._search = CaptionSearch(
-            decoder.start, decoder.step, settings, tokens=tokens, batch_size=batch_size
+            decoder.start,
+            decoder.step,
+            settings,
+            tokens=special_tokens(vocabulary),
+            batch_size=batch_size,
         )
 
     def generate(

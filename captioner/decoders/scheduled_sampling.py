@@ -17,15 +17,17 @@ import tensorflow as tf
 from captioner.decoders.batches import CaptionWords
 from captioner.decoders.decoder import Decoder
 from captioner.decoders.steps import batch_signature
-from captioner.text.vocabulary import END, PAD, START, UNKNOWN
+from captioner.decoding.settings import SpecialTokens
 
 MixWords = Callable[..., CaptionWords]
 
-_NEVER = (PAD, START, END, UNKNOWN)
 
-
-def compile_mixing(decoder: Decoder) -> MixWords:
+def compile_mixing(decoder: Decoder, tokens: SpecialTokens) -> MixWords:
     """Compiles what puts drawn words among those of human captions.
+
+    Args:
+        decoder: draws them.
+        tokens: the ids that are no words, and never drawn.
 
     Returns:
         A function of a batch's features and words, the share of words to replace, float32 (), and
@@ -43,20 +45,21 @@ def compile_mixing(decoder: Decoder) -> MixWords:
         features_N: tf.Tensor, words: CaptionWords, share: tf.Tensor, seed: tf.Tensor
     ) -> CaptionWords:
         tokens_MT = words.tokens_MT
-        drawn_P = _draw(decoder.predict(features_N, words).logits_PV, seed)
+        drawn_P = _draw(decoder.predict(features_N, words).logits_PV, seed, tokens)
         # What is drawn after one word stands in the place of the next.
         drawn_X = tf.scatter_nd(words.positions_P[:, None], drawn_P, [tf.size(tokens_MT)])
         drawn_MT = tf.reshape(drawn_X, tf.shape(tokens_MT))
         drawn_MT = tf.concat([tokens_MT[:, :1], drawn_MT[:, :-1]], axis=1)
         other_seed = tf.random.experimental.stateless_fold_in(seed, 1)
         chance_MT = tf.random.stateless_uniform(tf.shape(tokens_MT), other_seed)
-        is_replaced_MT = (chance_MT < share) & (tokens_MT != PAD) & (tokens_MT != START)
+        is_replaced_MT = (chance_MT < share) & (tokens_MT != tokens.padding)
+        is_replaced_MT &= tokens_MT != tokens.start
         return words._replace(tokens_MT=tf.where(is_replaced_MT, drawn_MT, tokens_MT))
 
     return mix
 
 
-def _draw(logits_PV: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    never_V = np.isin(np.arange(logits_PV.shape[-1]), _NEVER)
+def _draw(logits_PV: tf.Tensor, seed: tf.Tensor, tokens: SpecialTokens) -> tf.Tensor:
+    never_V = np.isin(np.arange(logits_PV.shape[-1]), (*tokens.never_said, tokens.end))
     sayable_PV = tf.where(never_V, -np.inf, logits_PV)
     return tf.random.stateless_categorical(sayable_PV, 1, seed, dtype=tf.int32)[:, 0]

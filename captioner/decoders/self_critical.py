@@ -25,7 +25,7 @@ from captioner.decoding.drawing import draw_captions
 from captioner.decoding.settings import SpecialTokens
 from captioner.progress import Progress
 from captioner.text.tokens import TokenisedCaptions
-from captioner.text.vocabulary import END, PAD, START, UNKNOWN
+from captioner.text.vocabulary import PAD, START
 
 # (ids_MT, image_index_M) -> rewards_M: how good captions are of which images. Ids as drawn, the
 # end token included; images by their place in `TokenisedCaptions.image_ids_in("train")`.
@@ -42,6 +42,7 @@ class SelfCritical:
         features: of the training images.
         captions: of a train split; only its images are used here, the reward knows its words.
         settings: how to train.
+        tokens: the ids that are no words.
         reward: judges captions.
 
     Attributes:
@@ -57,6 +58,7 @@ class SelfCritical:
         features: FeatureReader,
         captions: TokenisedCaptions,
         settings: TrainSettings,
+        tokens: SpecialTokens,
         reward: Reward,
     ) -> None:
         self._settings = settings
@@ -70,7 +72,7 @@ class SelfCritical:
         self.optimizer = Optimizer(
             decoder.weights, schedule, clip_norm=settings.clip_norm, ema=settings.ema
         )
-        self._draw = _compile_drawing(decoder, settings.reward_samples)
+        self._draw = _compile_drawing(decoder, settings.reward_samples, tokens)
         self._step = compile_step(decoder, self.optimizer)
 
     def train_epoch(self, epoch: int, label: str) -> EpochTotals:
@@ -113,10 +115,11 @@ class SelfCritical:
         return float(rewards_M.mean()), len(targets_P)
 
 
-def _compile_drawing(decoder: Decoder, num_samples: int) -> Callable[..., tf.Tensor]:
+def _compile_drawing(
+    decoder: Decoder, num_samples: int, tokens: SpecialTokens
+) -> Callable[..., tf.Tensor]:
     """Compiles the drawing of captions: (features_N, seed) -> ids (M, T), end token included."""
     features = tf.TensorSpec([None, *decoder.spec.feature_shape], tf.float32)
-    tokens = SpecialTokens(PAD, START, END, UNKNOWN)
 
     @tf.function(input_signature=[features, tf.TensorSpec([2], tf.int32)])
     def draw(features_N: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -17,6 +17,7 @@ from captioner.decoders.phase import EpochTotals, check_loss
 from captioner.decoders.scheduled_sampling import compile_mixing
 from captioner.decoders.settings import TrainSettings, count_together
 from captioner.decoders.steps import compile_loss, compile_step
+from captioner.decoding.settings import SpecialTokens
 from captioner.overlap import overlap
 from captioner.progress import Progress
 from captioner.text.tokens import TokenisedCaptions
@@ -30,6 +31,7 @@ class TeacherForcing:
         features: of the training images.
         captions: of a train split.
         settings: how to train.
+        tokens: the ids that are no words.
 
     Attributes:
         name: of the phase.
@@ -44,6 +46,7 @@ class TeacherForcing:
         features: FeatureReader,
         captions: TokenisedCaptions,
         settings: TrainSettings,
+        tokens: SpecialTokens,
     ) -> None:
         self._settings = settings
         self._features = features
@@ -56,7 +59,7 @@ class TeacherForcing:
         self._step = compile_step(
             decoder, self.optimizer, settings.label_smoothing, settings.attention_penalty
         )
-        self._mix_words = compile_mixing(decoder) if settings.scheduled_sampling else None
+        self._mix_words = compile_mixing(decoder, tokens) if settings.scheduled_sampling else None
 
     def train_epoch(self, epoch: int, label: str) -> EpochTotals:
         """Reads all captions; the loss is the mean cross-entropy of a token, in nats."""

@@ -4,6 +4,7 @@ After each epoch the caller's scorer judges captions that the decoder made itsel
 with the best score are kept, and the second phase starts from the best of the first.
 """
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from captioner.decoders.settings import TrainSettings
 from captioner.decoders.spec import DecoderSpec
 from captioner.decoders.storage import SPEC_FILE, WEIGHTS_FILE, write_weights
 from captioner.decoders.teacher_forcing import DevLoss, TeacherForcing
+from captioner.decoding.settings import SpecialTokens
 from captioner.errors import UsageError
 from captioner.features.reading import Features
 from captioner.files import write_json
@@ -33,6 +35,7 @@ from captioner.text.tokens import TokenisedCaptions
 
 MAX_FITTED = 8192  # images that a decoder's statistics are taken from
 _FITTED_AT_ONCE = 64
+_USUAL_TOKENS = SpecialTokens()
 
 ScoreDev = Callable[[Decoder], float]
 
@@ -60,6 +63,7 @@ def train_decoder(
     folder: Path,
     score_dev: ScoreDev,
     reward: Reward | None = None,
+    tokens: SpecialTokens = _USUAL_TOKENS,
 ) -> TrainingSummary:
     """Trains a decoder, or goes on where an interrupted call left off.
 
@@ -79,6 +83,7 @@ def train_decoder(
             better. It must not depend on anything but the decoder's weights.
         reward: judges captions drawn for training images, where `settings.reward_epochs` asks
             for that phase.
+        tokens: the ids that are no words; none of these is ever drawn.
 
     Raises:
         UsageError: such epochs are asked for, and there is no reward; or an attention penalty,
@@ -94,11 +99,11 @@ def train_decoder(
             f"attention_penalty={settings.attention_penalty} needs a decoder that attends to a "
             f"grid. Received: kind {spec.kind!r}."
         )
-    identity = _describe_run(spec, captions, settings)
+    identity = _describe_run(spec, captions, settings, tokens)
     checkpoint = load_checkpoint(folder, identity)
     begun_in = None if checkpoint is None else checkpoint.precision
     precision = begun_in or find_precision(settings.precision)
-    run = _TrainingRun(spec, features, captions, settings, precision, score_dev, reward)
+    run = _TrainingRun(spec, features, captions, settings, precision, score_dev, reward, tokens)
     if checkpoint is not None:
         run.restore(checkpoint)
     while not run.is_complete:
@@ -125,6 +130,7 @@ class _TrainingRun:
         precision: ComputePrecision,
         score_dev: ScoreDev,
         reward: Reward | None,
+        tokens: SpecialTokens,
     ) -> None:
         self.spec = spec
         self.settings = settings
@@ -133,6 +139,7 @@ class _TrainingRun:
         self._features = FeatureReader(features, spec)
         self._captions = captions
         self._reward = reward
+        self._tokens = tokens
         self._score_dev = score_dev
         self._precision = precision
         trained_in: Precision = "mixed_bfloat16" if precision == "bfloat16" else "float32"
@@ -223,7 +230,7 @@ class _TrainingRun:
         self._phase = self._make_phase(phase)
 
     def _make_phase(self, phase: PhaseName) -> Phase:
-        common = (self._decoder, self._features, self._captions, self.settings)
+        common = (self._decoder, self._features, self._captions, self.settings, self._tokens)
         if phase == "self_critical" and self._reward is not None:
             return SelfCritical(*common, self._reward)
         return TeacherForcing(*common)
@@ -245,11 +252,13 @@ class _TrainingRun:
 
 
 def _describe_run(
-    spec: DecoderSpec, captions: TokenisedCaptions, settings: TrainSettings
+    spec: DecoderSpec, captions: TokenisedCaptions, settings: TrainSettings, tokens: SpecialTokens
 ) -> dict[str, object]:
     digest = hashlib.sha256(captions.tokens.tobytes() + captions.image_index.tobytes())
     digest.update("\n".join([*captions.image_ids, *captions.splits]).encode())
-    return {**spec.to_json(), **settings.to_json(), "captions": digest.hexdigest()}
+    # As ever for the usual tokens, so that the checkpoints of earlier versions are gone on with.
+    others = {} if tokens == _USUAL_TOKENS else {"tokens": dataclasses.asdict(tokens)}
+    return {**spec.to_json(), **settings.to_json(), "captions": digest.hexdigest(), **others}
 
 
 def _write_results(folder: Path, run: _TrainingRun) -> None:

@@ -38,7 +38,6 @@ def draw_captions(
     """
     context, state = start[0], repeat_rows(start[1], num_captions)
     num_rows = count_rows(state)
-    never = [tokens.padding, tokens.start, *([] if tokens.unknown is None else [tokens.unknown])]
 
     def is_growing(position: tf.Tensor, *loop: Tree) -> tf.Tensor:
         ended_M = loop[2]
@@ -53,7 +52,7 @@ def draw_captions(
     ) -> tuple[Tree, ...]:
         log_probs_MV, state = step(previous_M, state, context)
         num_tokens = log_probs_MV.shape[-1]
-        never_V = tf.constant(np.isin(np.arange(num_tokens), never))
+        never_V = tf.constant(np.isin(np.arange(num_tokens), tokens.never_said))
         is_end_V = tf.range(num_tokens) == tokens.end
         logits_MV = tf.where(never_V | (is_end_V & (position == 0)), -np.inf, log_probs_MV)
         fold = tf.random.experimental.stateless_fold_in(seed, position)

@@ -50,11 +50,8 @@ def _unsayable(num_tokens: int, position: tf.Tensor, tokens: SpecialTokens) -> t
     A decoder gives some probability to padding and unknown words; a caption with a hole in it,
     or an empty one, helps nobody.
     """
-    never_V = np.zeros(num_tokens, bool)
-    never_V[[tokens.padding, tokens.start]] = True
-    if tokens.unknown is not None:
-        never_V[tokens.unknown] = True
-    is_end_V = np.arange(num_tokens) == tokens.end
+    ids_V = np.arange(num_tokens)
+    never_V, is_end_V = np.isin(ids_V, tokens.never_said), ids_V == tokens.end
     is_ruled_out_V = tf.logical_or(never_V, tf.logical_and(is_end_V, tf.equal(position, 0)))
     return tf.where(is_ruled_out_V, float("-inf"), 0.0)
 

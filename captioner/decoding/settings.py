@@ -22,6 +22,12 @@ class SpecialTokens:
     end: int = 2
     unknown: int | None = 3
 
+    @property
+    def never_said(self) -> tuple[int, ...]:
+        """The ids that no caption holds; the end token stands behind one."""
+        always = (self.padding, self.start)
+        return always if self.unknown is None else (*always, self.unknown)
+
 
 @dataclass(frozen=True)
 class SearchSettings:

@@ -14,6 +14,7 @@ from captioner.errors import ConfigError, DatasetError, DecoderError, FeatureErr
 from captioner.pipeline.stage import Stage, StageOutcome, StageRun
 from captioner.stages import build, tokenize
 from captioner.stages.sources import Sources, library_inputs
+from captioner.text.normalisation import SCHEMES_WITHOUT_UNKNOWN, find_scheme
 
 if TYPE_CHECKING:
     from captioner.decoders.self_critical import Reward
@@ -56,6 +57,7 @@ def inputs(sources: Sources) -> dict[str, Any]:
             "train", without=["features", "captions_together", *switched_off(sources)]
         ),
         **batch_inputs(sources),
+        **drawing_inputs(sources),
         **library_inputs("keras", "tensorflow"),
     }
 
@@ -72,6 +74,18 @@ def batch_inputs(sources: Sources) -> dict[str, Any]:
     return {} if together == 1 else {"train.captions_together": together}
 
 
+def drawing_inputs(sources: Sources) -> dict[str, Any]:
+    """Returns what of the vocabulary decides the words that training draws, if it draws any.
+
+    Earlier versions never drew the first word of a vocabulary that has no unknown word.
+    """
+    settings = sources.settings
+    draws = settings.train.reward_epochs or settings.train.scheduled_sampling
+    if not draws or find_scheme(settings.tokenize.scheme) not in SCHEMES_WITHOUT_UNKNOWN:
+        return {}
+    return {"train.draws_every_word": True}
+
+
 def train_members(
     sources: Sources,
     folder: Path,
@@ -81,6 +95,7 @@ def train_members(
 ) -> "list[TrainingSummary]":
     """Trains one decoder after another, each from its own seed; those that are done are kept."""
     from captioner.checkpoint import remove_checkpoint
+    from captioner.decoders.captions import special_tokens
     from captioner.decoders.members import member_folder
     from captioner.decoders.settings import TrainSettings
     from captioner.decoders.training import train_decoder
@@ -93,7 +108,7 @@ def train_members(
         **settings.decoder.chosen(),
     )
     values = settings.train.model_dump(exclude={"features", "members", "seed"})
-    rewarded = reward(sources, captions)
+    rewarded, tokens = reward(sources, captions), special_tokens(vocabulary)
     folders = [member_folder(folder, member) for member in range(settings.train.members)]
     summaries = []
     for seed, own in enumerate(folders, start=settings.train.seed):
@@ -101,7 +116,7 @@ def train_members(
         train_settings = TrainSettings(seed=seed, **values)
         judge = dev_scorer(sources, features, vocabulary)  # keeps the decoder that it has judged
         summaries.append(
-            train_decoder(spec, features, captions, train_settings, own, judge, rewarded)
+            train_decoder(spec, features, captions, train_settings, own, judge, rewarded, tokens)
         )
     for own in folders:  # only now: until the last is trained, checkpoints say which are done
         remove_checkpoint(own)

@@ -16,6 +16,7 @@ from captioner.errors import UsageError
 
 Scheme = Literal["default", "tutorial"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+SCHEMES_WITHOUT_UNKNOWN: tuple[Scheme, ...] = ("tutorial",)  # unknown words are left out
 SYNONYMS: dict[str, Scheme] = {"brownlee": "tutorial"}
 
 # Named in every score's signature: a change of the rules below must change these.

@@ -15,14 +15,12 @@ import numpy as np
 
 from captioner.errors import VocabularyError
 from captioner.files import write_json
-from captioner.text.normalisation import SCHEMES, Scheme, find_scheme
+from captioner.text.normalisation import SCHEMES, SCHEMES_WITHOUT_UNKNOWN, find_scheme
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3
 
 FORMAT = "captioner-vocabulary"
 VERSION = 1
-
-_SCHEMES_WITHOUT_UNKNOWN: tuple[Scheme, ...] = ("tutorial",)
 
 
 class Vocabulary:
@@ -60,7 +58,7 @@ class Vocabulary:
         self.counts = tuple(counts)
         self.scheme = find_scheme(scheme)
         self.min_count = min_count
-        self.has_unknown = self.scheme not in _SCHEMES_WITHOUT_UNKNOWN
+        self.has_unknown = self.scheme not in SCHEMES_WITHOUT_UNKNOWN
         self.first_word = UNKNOWN + 1 if self.has_unknown else UNKNOWN
         _check_words(self.words, self.counts)
         self._ids = {word: id_ for id_, word in enumerate(self.words, self.first_word)}

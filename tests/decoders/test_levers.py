@@ -13,6 +13,7 @@ from captioner.decoders.scheduled_sampling import compile_mixing
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.steps import compile_step, uneven_attention
 from captioner.decoders.training import train_decoder
+from captioner.decoding.settings import SpecialTokens
 from captioner.errors import UsageError
 from captioner.text.vocabulary import END, PAD, START, UNKNOWN
 
@@ -56,7 +57,7 @@ def test_variational_dropout_drops_the_same_at_every_word_of_a_caption(kind):
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_some_words_are_replaced_by_drawn_ones(share):
     decoder = build_decoder(small_spec("inject", V), seed=1)
-    mix = compile_mixing(decoder)
+    mix = compile_mixing(decoder, SpecialTokens())
     tokens_MT = np.tile(TOKENS_MT, (40, 1))
     index_M = np.tile(IMAGE_INDEX_M, 40)
     positions_P = np.flatnonzero(tokens_MT).astype(np.int32)
@@ -76,9 +77,21 @@ def test_drawn_words_are_those_that_the_decoder_finds_likely():
     decoder = build_decoder(small_spec("inject", V), seed=1)
     likely_V = np.where(np.arange(V) == 9, 50.0, 0.0)
     decoder.weights["word_bias/bias"].assign(likely_V)
-    share, seed = np.float32(1.0), np.array([0, 1], np.int32)
-    mixed_MT = compile_mixing(decoder)(vectors(), WORDS, share, seed).tokens_MT.numpy()
+    mixed_MT = mix_fully(decoder, SpecialTokens())
     np.testing.assert_array_equal(mixed_MT, [[1, 9, 9, 9], [1, 9, 9, 0], [1, 9, 0, 0]])
+
+
+def test_the_first_word_of_a_vocabulary_without_unknown_is_drawn_as_well():
+    decoder = build_decoder(small_spec("inject", V), seed=1)
+    decoder.weights["word_bias/bias"].assign(np.where(np.arange(V) == UNKNOWN, 50.0, 0.0))
+    mixed_MT = mix_fully(decoder, SpecialTokens(unknown=None))
+    np.testing.assert_array_equal(mixed_MT, [[1, 3, 3, 3], [1, 3, 3, 0], [1, 3, 0, 0]])
+    assert UNKNOWN not in mix_fully(decoder, SpecialTokens())
+
+
+def mix_fully(decoder, tokens):
+    share, seed = np.float32(1.0), np.array([0, 1], np.int32)
+    return compile_mixing(decoder, tokens)(vectors(), WORDS, share, seed).tokens_MT.numpy()
 
 
 def test_attention_is_even_where_each_place_gets_one_over_a_caption():

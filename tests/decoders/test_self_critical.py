@@ -14,7 +14,7 @@ from captioner.decoders.training import train_decoder
 from captioner.decoding.drawing import draw_captions
 from captioner.decoding.settings import SpecialTokens
 from captioner.errors import DecoderError, UsageError
-from captioner.text.vocabulary import END, PAD, START
+from captioner.text.vocabulary import END, PAD, START, UNKNOWN
 
 TAUGHT_LITTLE = replace(SETTINGS, epochs=2, patience=9)
 REWARDED = replace(
@@ -98,6 +98,30 @@ def test_rewarding_without_a_reward_is_refused(tmp_path):
     vocabulary, captions, features = toy_task()
     with pytest.raises(UsageError, match="reward_epochs=6 needs a reward"):
         train_decoder(toy_spec(vocabulary), features, captions, REWARDED, tmp_path, mean_bias)
+
+
+@pytest.mark.parametrize("unknown", [3, None])
+def test_every_word_of_a_vocabulary_is_drawn(tmp_path, unknown):
+    """Where no token stands for unknown words, the id of that token is a word like any other."""
+    drawn = set()
+
+    def reward(ids_MT, image_index_M):
+        drawn.update(ids_MT.ravel().tolist())
+        return np.zeros(len(ids_MT))
+
+    vocabulary, captions, features = toy_task()
+    train_decoder(
+        toy_spec(vocabulary),
+        features,
+        captions,
+        replace(REWARDED, epochs=1, reward_epochs=1, reward_samples=20),
+        tmp_path,
+        mean_bias,
+        reward,
+        SpecialTokens(unknown=unknown),
+    )
+    assert (UNKNOWN in drawn) == (unknown is None)
+    assert START not in drawn
 
 
 def test_a_reward_that_is_no_number_is_named(tmp_path):

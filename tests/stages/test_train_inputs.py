@@ -120,3 +120,18 @@ def test_features_made_elsewhere_stand_for_encoder_and_photographs(inputs_of, tm
     assert not any(name.startswith(("backbone", "extract", "images")) for name in inputs)
     pickle.write_bytes(b"another")
     assert inputs_of(f"train.features={pickle}") != inputs
+
+
+@pytest.mark.parametrize(
+    ("overrides", "names_it"),
+    [
+        (["tokenize.scheme=tutorial"], False),
+        (["tokenize.scheme=default", "train.reward_epochs=1"], False),
+        (["tokenize.scheme=brownlee", "train.reward_epochs=1"], True),
+        (["tokenize.scheme=tutorial", "train.scheduled_sampling=0.2"], True),
+    ],
+)
+def test_decoders_from_before_every_word_was_drawn_are_trained_again(
+    inputs_of, overrides, names_it
+):
+    assert ("train.draws_every_word" in inputs_of(*overrides)) == names_it
