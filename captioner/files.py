@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _CHUNK_BYTES = 1 << 20
+_UNFINISHED = ".tmp"
 
 
 @contextlib.contextmanager
@@ -21,16 +22,18 @@ def replace_file(path: Path, mode: str = "wb", **open_options: Any) -> Iterator[
 
     Args:
         path: the file to make or replace.
-        mode: "wb" or "w"; text is written as UTF-8 unless `encoding` says otherwise.
+        mode: "wb" or "w"; text is written as UTF-8 unless `encoding` says otherwise. What UTF-8
+            has no place for, such as a file name that is not UTF-8 or half an emoji, becomes
+            `\\udcXX`, which JSON reads back as it was.
         open_options: what `open` takes, such as `newline`.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; `path` is as it was.
     """
     if "b" not in mode:
-        open_options.setdefault("encoding", "utf-8")
+        open_options = {"encoding": "utf-8", "errors": "backslashreplace", **open_options}
     handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name[:64]}.", suffix=".tmp"
+        dir=path.parent, prefix=f".{path.name[:64]}.", suffix=_UNFINISHED
     )
     try:
         with open(handle, mode, **open_options) as file:
@@ -44,6 +47,16 @@ def replace_file(path: Path, mode: str = "wb", **open_options: Any) -> Iterator[
             os.unlink(temporary)
         raise
     sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes, at any depth, what writers that were killed left in a folder of ours.
+
+    Call it while nobody else writes there.
+    """
+    for path in folder.rglob(f".*{_UNFINISHED}"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

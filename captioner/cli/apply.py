@@ -80,7 +80,8 @@ def _tell(result: "Applied", dry_run: bool) -> None:
     from captioner.captioning.file_names import as_bytes, one_line
 
     if result.error is not None:
-        click.echo(f"failed: {one_line(result.name)}: {result.error}".encode(), err=True)
+        failure = f"failed: {one_line(result.name)}: {result.error}"
+        click.echo(as_bytes(failure), err=True)
     verb = b"would write " if dry_run else b"wrote "
     for change in result.changes:
         click.echo(verb + as_bytes(one_line(change.place)) + b": " + _tell_change(change))

@@ -61,8 +61,7 @@ def read_index(folder: Path) -> tuple[StoreLayout, list[str], list[str]]:
 
 def write_failures(folder: Path, failures: Iterable[Failure]) -> None:
     """Writes failures.jsonl, whole or not at all; an empty file says that there were none."""
-    # Names that are not UTF-8 become \udcXX, which JSON reads back as it was.
-    with replace_file(folder / FAILURES_NAME, "w", errors="backslashreplace") as file:
+    with replace_file(folder / FAILURES_NAME, "w") as file:
         for failure in failures:
             line = {
                 "image_id": failure.image_id,

@@ -88,7 +88,9 @@ def choose_images(images: Sequence[ScoredImage], max_images: int) -> list[int]:
 
 def _share_bytes(images: Sequence[ScoredImage], looked: Iterable[str]) -> int:
     """Returns how long the URI of one thumbnail may be, for the page to keep its size."""
-    num_bytes = sum(len(text.encode()) for image in images for text in _texts(image))
+    num_bytes = sum(
+        len(text.encode("utf-8", "backslashreplace")) for image in images for text in _texts(image)
+    )
     num_bytes += sum(map(len, looked))
     left = PAGE_BYTES - num_bytes - _CARD_BYTES * len(images)
     return max(left, 0) // max(len(images), 1)

@@ -1,7 +1,7 @@
 import json
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from evaluations import (
@@ -39,6 +39,26 @@ def test_what_is_written_is_read_back(tmp_path):
     assert evaluation.looks == looks
     told = {"photographs": str(tmp_path / "photos"), "ground": asdict(looks.ground)}
     assert evaluation.background == {**BACKGROUND, **told}
+
+
+def test_texts_that_utf8_has_no_place_for_are_kept_and_shown(tmp_path):
+    """A file name that is not UTF-8, as Linux may have them, and half of an emoji."""
+    image = make_images(tmp_path, 8)[5]
+    odd = replace(image, path=image.path.with_name("caf\udce9.jpg"), references=("a \ud83d wall",))
+    write_evaluation(tmp_path, [odd], {"constant_caption": "\ud83d"}, BACKGROUND)
+    evaluation = read_evaluation(tmp_path)
+    assert evaluation.images == (odd,)
+    assert evaluation.scores == {"constant_caption": "\ud83d"}
+
+
+def test_a_page_with_such_texts_is_written(tmp_path, evaluation):
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluation, folder)
+    whole = read_evaluation(folder)
+    odd = replace(whole.images[6], references=("a \ud83d wall",))
+    write_evaluation(folder, [odd, *whole.images[7:]], whole.scores, BACKGROUND)
+    write_report(folder, tmp_path / "report.html")
+    assert "a \\ud83d wall" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_photographs_are_found_where_they_have_moved(tmp_path):
