@@ -32,6 +32,7 @@ def command(yes: bool, artifacts: Path) -> None:
         raise UsageError(f"There is no artifacts folder {artifacts}; name it with --artifacts DIR")
     with hold_lock(artifacts):
         store = ArtifactStore(artifacts, DigestCache(artifacts / ".digests.sqlite"))
+        store.recover()
         folders = store.unreferenced()
         sizes = [folder_bytes(folder) for folder in folders]
         for folder, size in zip(folders, sizes, strict=True):

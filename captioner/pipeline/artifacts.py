@@ -153,10 +153,11 @@ class ArtifactStore:
 
     def pointers(self, pipeline: str) -> dict[str, str]:
         """Returns stage -> fingerprint of what a pipeline made last; empty if it never ran."""
-        try:
-            return dict(json.loads((self.root / pipeline / POINTERS).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            return {}
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            pointers = json.loads((self.root / pipeline / POINTERS).read_text(encoding="utf-8"))
+            if isinstance(pointers, dict) and all(isinstance(v, str) for v in pointers.values()):
+                return pointers
+        return {}
 
     def last_change(self, pipeline: str, stage: Stage) -> tuple[str, ...]:
         """Says in words what differs from what a pipeline made last in a stage.
@@ -180,20 +181,35 @@ class ArtifactStore:
         return tuple(explain_change(before, stage.inputs)) or ("its format changed",)
 
     def unreferenced(self) -> list[Path]:
-        """Returns the folders of artifacts and leftovers that no pipeline points to."""
+        """Returns the folders of artifacts and leftovers that no pipeline points to.
+
+        Raises:
+            ArtifactError: it cannot be told what a pipeline points to.
+        """
         pipelines = [path.parent.name for path in self.root.glob(f"*/{POINTERS}")]
-        kept = {
-            self.folder(stage, fingerprint)
-            for pipeline in pipelines
-            for stage, fingerprint in self.pointers(pipeline).items()
-        }
+        kept = {folder for pipeline in pipelines for folder in self._pointed_to(pipeline)}
+        kept |= self._linked()
         stages = [folder for folder in _subfolders(self.root) if folder.name not in pipelines]
         return sorted(
             candidate
             for stage in stages
             for candidate in _subfolders(stage, hidden=True)
-            if candidate not in kept and _is_artifact_name(candidate.name)
+            if candidate.resolve() not in kept and _is_artifact_name(candidate.name)
         )
+
+    def _pointed_to(self, pipeline: str) -> set[Path]:
+        pointers = self.pointers(pipeline)
+        if not pointers:  # it is written with at least one
+            raise ArtifactError(
+                f"{self.root / pipeline / POINTERS} is damaged, so it cannot be told what "
+                f"{pipeline} made last. `captioner run` of that pipeline writes it anew."
+            )
+        return {self.folder(*pointer).resolve() for pointer in pointers.items()}
+
+    def _linked(self) -> set[Path]:
+        """Returns what links show as a pipeline's, even where its file of pointers has gone."""
+        links = (path for folder in _subfolders(self.root) for path in folder.iterdir())
+        return {path.resolve() for path in links if path.is_symlink()}
 
     def save_digests(self) -> None:
         """Remembers the digests that were computed, for the next run."""
@@ -233,10 +249,21 @@ def read_artifact(stage: str, folder: Path) -> Artifact:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        _ = manifest["fingerprint"], manifest["inputs"], manifest["outputs"], manifest["created"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        _check_manifest(manifest)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedArtifactError(f"{path} is not a whole manifest") from error
     return Artifact(stage, folder, manifest)
+
+
+def _check_manifest(manifest: Any) -> None:
+    """Raises TypeError or KeyError where something that is read of a manifest is not there."""
+    inputs, outputs = manifest["inputs"], manifest["outputs"]
+    if not (isinstance(inputs, dict) and isinstance(outputs, dict)):
+        raise TypeError("inputs and outputs have names")
+    texts = [manifest[key] for key in ("fingerprint", "created", "summary")]
+    texts += [vouched["sha256"] for vouched in outputs.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("fingerprints, times, summaries and digests are text")
 
 
 def folder_bytes(folder: Path) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import ArtifactError
+from captioner.files import remove_unfinished
 from captioner.pipeline.artifacts import Artifact, ArtifactStore
 from captioner.pipeline.fingerprint import summarise
 from captioner.pipeline.lock import hold_lock
@@ -105,6 +106,7 @@ class Runner:
             if step.is_forced:
                 shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(staging)
             outcome = stage.run(StageRun(staging, self._needs(stage), self._earlier(stage)))
             seconds = time.monotonic() - started
             artifact = self._store.seal(stage, _facts(outcome, seconds))

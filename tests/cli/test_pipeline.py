@@ -254,6 +254,10 @@ def test_clean_removes_what_no_pipeline_points_to(project, call, monkeypatch):
     assert "Removed 1," in out
     assert len(list((project / "artifacts/evaluate").iterdir())) == 1
     assert "Nothing to remove" in call("clean")[1]
+    kept = next((project / "artifacts/evaluate").iterdir())
+    kept.rename(kept.with_name(f".retired-{kept.name}"))  # a replacement that was cut short
+    assert "Nothing to remove" in call("clean", "--yes")[1]
+    assert kept.is_dir()
 
 
 def test_a_corrupt_photograph_is_listed_and_does_not_stop_the_run(project, call):

@@ -164,6 +164,39 @@ def test_a_forced_run_that_fails_leaves_the_old_artifact(toy):
     assert (toy.root / "toy" / "brew" / "cup.txt").read_text() == "beanbean"
 
 
+MANIFESTS_OF_OTHER_SHAPES = {
+    "outputs in a list": {"outputs": []},
+    "an output without a digest": {"outputs": {"ground.txt": {"bytes": 4}}},
+    "a number for a summary": {"summary": 7},
+    "inputs in a list": {"inputs": []},
+    "no time": {"created": None},
+}
+
+
+@pytest.mark.parametrize(
+    "change", MANIFESTS_OF_OTHER_SHAPES.values(), ids=MANIFESTS_OF_OTHER_SHAPES
+)
+def test_a_manifest_of_another_shape_is_damage(toy, change):
+    toy.run()
+    path = toy.root / "toy" / "grind" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert toy.runner().examine()[0].verdict is Verdict.DAMAGED
+    assert toy.run().executed == ("grind",)
+
+
+def test_what_a_killed_writer_left_is_no_part_of_the_artifact(toy):
+    toy.fail_in = "brew"
+    with pytest.raises(CaptionerError):
+        toy.run()
+    staging = toy.store().staging("brew", toy.stages()[1].fingerprint())
+    (staging / "deep").mkdir()
+    for name in (".cup.txt.k2x9.tmp", "deep/.cup.txt.a8d1.tmp"):
+        (staging / name).write_text("ha")
+    toy.fail_in = None
+    artifact = toy.run().artifacts["brew"]
+    assert sorted(artifact.manifest["outputs"]) == ["collections.json", "cup.txt", "half.txt"]
+
+
 @pytest.mark.parametrize("damage", ["change", "remove", "manifest"])
 def test_a_damaged_artifact_is_said_aloud_and_made_again(toy, damage):
     toy.run()
@@ -261,6 +294,22 @@ def test_unreferenced_lists_old_artifacts_and_leftovers_only(toy):
     old_grind = toy.word  # the old grind and the half-made brew; the old brew is still current
     assert len(names) == 2, old_grind
     assert sum(name.startswith(".staging-") for name in names) == 1
+
+
+@pytest.mark.parametrize("content", ["", "null", "[1]", '{"grind": 1}', "\0" * 40])
+def test_nothing_is_unreferenced_where_a_pipeline_cannot_be_read(toy, content):
+    toy.run()
+    (toy.root / "toy" / "pipeline.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"pipeline\.json is damaged.*what toy made last"):
+        toy.store().unreferenced()
+    assert toy.run().executed == ()  # which writes it anew
+    assert toy.store().unreferenced() == []
+
+
+def test_links_tell_what_a_pipeline_made_where_its_file_has_gone(toy):
+    toy.run()
+    (toy.root / "toy" / "pipeline.json").unlink()
+    assert toy.store().unreferenced() == []
 
 
 KILLED_STAGE = """
