@@ -92,6 +92,8 @@ def remove_checkpoint(folder: Path) -> None:
 def _read(path: Path) -> Checkpoint:
     import numpy as np
 
+    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle, and advise to load that
+        raise zipfile.BadZipFile("it is damaged")
     with np.load(path, allow_pickle=False) as file:
         record = json.loads(str(file[_RECORD]))
         if record["version"] != VERSION:

@@ -52,9 +52,11 @@ class DatasetSection(_Section):
 
     Args:
         format: how they are laid out; "scenes" draws a data set and needs no path.
-        path: the data set's folder, or its annotation file; relative to the current folder.
-        captions: the captions file or files, where they do not bear the format's usual names.
-        images: the folder of images, where it is not beside the captions.
+        path: the data set's folder, or its captions file; relative to the current folder.
+        captions: the captions file or files, where they do not bear the format's usual names;
+            relative to the data set's folder.
+        images: the folder of images, where it is not beside the captions; relative to the data
+            set's folder or, if it is not there, to the current one.
         splits: a folder of split lists, or "seeded" to draw a split whatever lists there are.
         split_seed: decides the split of data sets that come without split lists.
         split_fractions: shares of train, dev and test in such a split.
@@ -248,7 +250,7 @@ class EvaluateSection(_Section):
 
     split: SplitName = "test"
     beam: Count = 3
-    length_exponent: Annotated[float, Field(ge=0)] = 0.8
+    length_exponent: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.8
     max_words: Count = 24
     no_repeat_ngram: Annotated[int, Field(ge=0)] = 0
     no_stutter: bool = False

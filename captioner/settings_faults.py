@@ -1,7 +1,7 @@
 """What is wrong with settings that are right one by one: sections that do not fit each other."""
 
 from collections.abc import Mapping
-from os.path import exists
+from os.path import dirname, exists, isfile, join
 from typing import Any, TypeGuard, get_args
 
 from captioner.settings import NAMED_WEIGHTS, PRETRAINED, DatasetFormat, Settings
@@ -16,6 +16,8 @@ PATH_KEYS = {
     ("backbone", "weights"): "neither 'imagenet' nor 'random' nor a file",
     ("train", "features"): "a features.pkl",
 }
+
+_NUM_FRACTIONS = 3  # of train, dev and test
 
 
 def find_pretrain_faults(raw: Mapping[str, Any]) -> list[str]:
@@ -60,7 +62,7 @@ def find_dataset_faults(raw: Mapping[str, Any]) -> list[str]:
     if form in get_args(DatasetFormat) and form != "scenes" and "path" not in dataset:
         faults.append(f"[dataset] path is missing: where the {form} data set lies")
     fractions = dataset.get("split_fractions")
-    if _are_numbers(fractions) and (min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6):
+    if _are_fractions(fractions) and not _add_to_one(fractions):
         faults.append(f"[dataset] split_fractions = {fractions}: expected shares that add to 1")
     return faults
 
@@ -98,8 +100,21 @@ def find_feature_faults(settings: Settings) -> list[str]:
     return faults
 
 
-def _are_numbers(value: Any) -> TypeGuard[list[float]]:
-    return isinstance(value, list) and all(isinstance(part, int | float) for part in value)
+def _are_fractions(value: Any) -> TypeGuard[list[float]]:
+    is_whole = isinstance(value, list) and len(value) == _NUM_FRACTIONS
+    return is_whole and all(isinstance(part, int | float) for part in value)
+
+
+def _exists(path: str, key: str, section: Any) -> bool:
+    """Tells whether there is such a file or folder; images may lie below the data set's."""
+    root = section.get("path") if key == "images" else None
+    if exists(path) or not isinstance(root, str):
+        return exists(path)
+    return exists(join(dirname(root) if isfile(root) else root, path))
+
+
+def _add_to_one(fractions: list[float]) -> bool:
+    return all(part >= 0 for part in fractions) and abs(sum(fractions) - 1) <= 1e-6  # no NaN
 
 
 def find_path_faults(raw: Mapping[str, Any]) -> list[str]:
@@ -108,6 +123,10 @@ def find_path_faults(raw: Mapping[str, Any]) -> list[str]:
     for (section, key), meaning in PATH_KEYS.items():
         values = raw.get(section)
         value = values.get(key) if isinstance(values, dict) else None
-        if isinstance(value, str) and value not in NAMED_WEIGHTS and not exists(value):
+        if (
+            isinstance(value, str)
+            and value not in NAMED_WEIGHTS
+            and not _exists(value, key, values)
+        ):
             faults.append(f"[{section}] {key} = {value!r}: no such file or folder ({meaning})")
     return faults

@@ -89,6 +89,35 @@ def test_missing_paths_are_faults_like_any_other(pipeline_file):
         Pipeline.load(path, check_paths=True)
 
 
+@pytest.mark.parametrize("path", ["data", "data/captions.csv"])
+def test_images_may_lie_below_the_data_set(pipeline_file, tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/photos").mkdir(parents=True)
+    (tmp_path / "data/captions.csv").touch()
+    text = f'[dataset]\nformat = "table"\npath = "{path}"\nimages = "IMAGES"\n'
+    for images in ("photos", "data/photos"):
+        Pipeline.load(pipeline_file(text.replace("IMAGES", images)), check_paths=True)
+    with pytest.raises(ConfigError, match="images = 'pictures': no such file"):
+        Pipeline.load(pipeline_file(text.replace("IMAGES", "pictures")), check_paths=True)
+
+
+def test_a_mark_at_the_start_of_a_file_is_no_fault(pipeline_file):
+    assert Pipeline.load(pipeline_file("\ufeff" + SCENES)).settings.dataset.format == "scenes"
+
+
+@pytest.mark.parametrize(
+    "fractions", ["[nan, 0.5, 0.5]", "[inf, 0, 0]", "[1.5, -0.5, 0]", "[0, 0, 0]"]
+)
+def test_fractions_add_up_to_one(pipeline_file, fractions):
+    with pytest.raises(ConfigError, match="expected shares that add to 1"):
+        Pipeline.load(pipeline_file(SCENES), [f"dataset.split_fractions={fractions}"])
+
+
+def test_no_length_decides_everything(pipeline_file):
+    with pytest.raises(ConfigError, match=r"length_exponent = inf: Input should be a finite"):
+        Pipeline.load(pipeline_file(SCENES), ["evaluate.length_exponent=inf"])
+
+
 def test_a_data_set_needs_a_path(pipeline_file):
     with pytest.raises(ConfigError, match=r"\[dataset\] path is missing: where the coco data"):
         Pipeline.load(pipeline_file('[dataset]\nformat = "coco"\n'))
@@ -167,7 +196,7 @@ def test_what_is_no_size_is_one_fault_that_names_what_is(pipeline_file, size):
     assert line.endswith("expected a whole number of pixels, or [height, width], of 1 or more")
 
 
-@pytest.mark.parametrize("fractions", ["[0.8]", "[0.8, 0.1]", "[0.7, 0.1, 0.1, 0.1]"])
+@pytest.mark.parametrize("fractions", ["[]", "[0.8]", "[0.8, 0.1]", "[0.7, 0.1, 0.1, 0.1]"])
 def test_a_list_of_another_length_is_told_what_length_is_expected(pipeline_file, fractions):
     with pytest.raises(ConfigError) as caught:
         Pipeline.load(pipeline_file(SCENES), [f"dataset.split_fractions={fractions}"])

@@ -15,11 +15,13 @@ from captioner.captioning.model_folder import (
     VOCABULARY,
     ModelFolder,
 )
+from captioner.decoders.captions import CaptionGenerator
 from captioner.decoders.members import list_members, member_folder
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import UsageError
 from captioner.files import write_json
+from captioner.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from captioner.metrics.expectation import Expectation
@@ -45,11 +47,13 @@ def export_model(
 
     Raises:
         UsageError: `folder` holds a model already.
-        DecoderError: the model is damaged.
+        DecoderError, VocabularyError: the model is damaged.
     """
     if (folder / VOCABULARY).exists():
         raise UsageError(f"{folder} holds a model already. Remove it, or name another folder.")
     decoders = [load_decoder(member) for member in list_members(model.path)]
+    vocabulary = Vocabulary.load(model.path / VOCABULARY)
+    CaptionGenerator(decoders[0], vocabulary, search)  # refuses words that are not the decoder's
     backbone = model.read_json(BACKBONE)
     model.backbone()  # says what is wrong with a record that nobody could use
     folder.mkdir(parents=True, exist_ok=True)

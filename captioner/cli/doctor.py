@@ -53,7 +53,7 @@ def command(pipeline: str, as_json: bool, overrides: tuple[str, ...], artifacts:
         content = {"pipeline": loaded.name, "problems": problems, "findings": listed}
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        click.echo(_summarise(findings, loaded.name))
+        click.echo(_summarise(findings, loaded))
     return FOUND_PROBLEMS if problems else 0
 
 
@@ -64,8 +64,9 @@ def _show(finding: "Finding") -> None:
         click.echo(f"{'':22}-> {finding.remedy}")
 
 
-def _summarise(findings: Sequence["Finding"], name: str) -> str:
+def _summarise(findings: Sequence["Finding"], pipeline: Pipeline) -> str:
     problems = sum(finding.verdict == "problem" for finding in findings)
     if problems:
-        return f"{problems} problem{'' if problems == 1 else 's'}: mend them before {name} is run."
-    return f"Nothing stands in the way of: captioner run {name}"
+        count = f"{problems} problem{'' if problems == 1 else 's'}"
+        return f"{count}: mend them before {pipeline.name} is run."
+    return f"Nothing stands in the way of: {pipeline.command()}"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from captioner.cli.options import artifacts_option, set_option
+from captioner.cli.options import artifacts_option, check_folder, set_option
+from captioner.cli.run import FINISHED_WITH_FAILURES
 from captioner.config import Pipeline
 from captioner.errors import UsageError
 from captioner.settings import EvaluateSection
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from captioner.captioning.split import SplitCaptions
     from captioner.datasets.records import CaptionDataset, CaptionedImage
     from captioner.metrics.signature import Origin
+
+Scores = dict[str, Any]  # the content of scores.json
 
 _NUM_LISTED = 5  # photographs that cannot be captioned, named on standard error
 
@@ -56,7 +59,7 @@ def command(
     out: Path | None,
     overrides: tuple[str, ...],
     artifacts: Path,
-) -> None:
+) -> int:
     """Score captions against a data set's human captions.
 
     CAPTIONS is a file made by anything: JSONL or COCO results with image and caption, CSV,
@@ -67,16 +70,19 @@ def command(
     from captioner.files import write_json
 
     _check_wishes(captions, model, beam)
+    if out is not None:
+        check_folder(out)
     named = {"dataset.format": dataset_format, "dataset.path": data, "dataset.images": images}
     named["evaluate.split"] = split
-    settings = [f"{key}={value}" for key, value in named.items() if value is not None]
+    settings = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
     loaded = Pipeline.load(pipeline, [*overrides, *settings], check_paths=True)
+    num_failed = 0
     if captions is not None:
         scores = _score_file(captions, loaded, artifacts)
     elif model is not None:
-        scores = _score_model(model, beam, loaded, artifacts)
+        scores, num_failed = _score_model(model, beam, loaded, artifacts)
     else:
-        scores = _score_pipeline(loaded, artifacts)
+        scores, num_failed = _score_pipeline(loaded, artifacts)
     if out is not None:
         write_json(out, scores)
     if as_json:
@@ -85,6 +91,7 @@ def command(
         from captioner.report.score_table import print_scores
 
         print_scores(scores)
+    return FINISHED_WITH_FAILURES if num_failed else 0
 
 
 def _check_wishes(captions: Path | None, model: str | None, beam: int | None) -> None:
@@ -100,18 +107,18 @@ def _check_wishes(captions: Path | None, model: str | None, beam: int | None) ->
         )
 
 
-def _score_pipeline(pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
+def _score_pipeline(pipeline: Pipeline, artifacts: Path) -> tuple[Scores, int]:
+    """Returns the scores, and how many photographs had to be left out."""
     from captioner.cli.run import bring_up_to_date
     from captioner.pipeline.plan import Selection
     from captioner.report.evaluation import SCORES
 
     result = bring_up_to_date(pipeline, artifacts, Selection(stage="evaluate"))
     path = result.artifacts["evaluate"].folder / SCORES
-    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return scores
+    return json.loads(path.read_text(encoding="utf-8")), result.num_failures
 
 
-def _score_file(path: Path, pipeline: Pipeline, artifacts: Path) -> dict[str, Any]:
+def _score_file(path: Path, pipeline: Pipeline, artifacts: Path) -> Scores:
     from captioner.metrics.captions_file import read_captions_file
     from captioner.metrics.signature import Origin
 
@@ -122,7 +129,8 @@ def _score_file(path: Path, pipeline: Pipeline, artifacts: Path) -> dict[str, An
 
 def _score_model(
     name: str, beam: int | None, pipeline: Pipeline, artifacts: Path
-) -> dict[str, Any]:
+) -> tuple[Scores, int]:
+    """Returns the scores, and how many photographs had to be left out."""
     from captioner.captioning.model_folder import find_model
     from captioner.cli.tensorflow import load_tensorflow
     from captioner.metrics.signature import Origin
@@ -141,7 +149,8 @@ def _score_model(
         length_normalisation=found.length_exponent,
         rules=found.rules,
     )
-    return split.without(found.faults).score(found.captions, origin)
+    scores = split.without(found.faults).score(found.captions, origin)
+    return scores, len(found.faults)
 
 
 def _tell_faults(found: "SplitCaptions") -> None:
@@ -176,7 +185,7 @@ class _Split:
         images = tuple(image for image in self.images if image.image_id not in image_ids)
         return replace(self, images=images)
 
-    def score(self, captions: Mapping[str, str], origin: "Origin") -> dict[str, Any]:
+    def score(self, captions: Mapping[str, str], origin: "Origin") -> Scores:
         from captioner.metrics.bootstrap import Resampling
         from captioner.metrics.evaluation import evaluate_captions
 

@@ -1,5 +1,6 @@
 """Unpacks zip archives from strangers: everything is checked before anything is written."""
 
+import lzma
 import shutil
 import stat
 import zipfile
@@ -15,6 +16,16 @@ MAX_BYTES = 8 << 30  # unpacked; Flickr8k has 1.1 GB
 MAX_MEMBERS = 500_000
 MAX_RATIO = 200  # of unpacked to packed size, which no photograph comes near
 _RATIO_MATTERS_FROM = 64 << 20  # bytes; small texts pack well
+
+MAX_DEPTH = 64  # folders in a member's name
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
 
 _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"]
@@ -42,7 +53,7 @@ def extract_archive(archive: Path, folder: Path) -> None:
             check_members(archive, members)
             for member in track(members, f"unpack {archive.name}", unit="file"):
                 _extract_member(file, member, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise DownloadError(
             f"{archive} is damaged or no zip archive: {error}. Download it again."
         ) from error
@@ -66,6 +77,8 @@ def check_members(archive: Path, members: Sequence[zipfile.ZipInfo]) -> None:
 
 def _find_fault(member: zipfile.ZipInfo) -> str | None:
     path = PureWindowsPath(member.filename)  # knows both separators, and drives
+    if len(path.parts) > MAX_DEPTH:
+        return f"lies more than {MAX_DEPTH} folders deep"
     if leads_outside(member.filename):
         return "has an absolute path or `..` in it"
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -104,7 +117,12 @@ def _extract_member(file: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with file.open(member) as source, open(path, "wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+        try:
+            shutil.copyfileobj(source, target, 1 << 20)
+        except OSError as error:
+            if error.errno is None:  # bz2's way to say so
+                raise zipfile.BadZipFile(str(error)) from error
+            raise
 
 
 def _place_of(member: zipfile.ZipInfo) -> PurePosixPath:

@@ -41,10 +41,11 @@ def read_dataset(
 
     Args:
         format: a key of `FORMATS`.
-        path: the data set's folder.
+        path: the data set's folder, or the captions file in it.
         captions: the captions file, or files for `coco`; relative to `path`. None looks for
             the names that the format has.
-        images: the images folder, relative to `path`. None looks for the format's.
+        images: the images folder, relative to `path` or, if it is not there, to the current
+            folder. None looks for the format's.
         splits: a folder of split lists, relative to `path`; `seeded` draws splits whatever
             lists there are; None takes what is there and draws where nothing is.
         split_seed: seed of drawn splits.
@@ -63,10 +64,13 @@ def read_dataset(
         dataset.split_sizes()  # {'train': 6000, 'dev': 1000, 'test': 1000}
     """
     read = find_reader(format)
+    root, named = Path(path), as_paths(captions)
+    if root.is_file() and not named:
+        root, named = root.parent, (Path(root.name),)
     source = DatasetSource(
         format,
-        Path(path),
-        as_paths(captions),
+        root,
+        named,
         None if images is None else Path(images),
         splits,
         SeededSplit(split_seed, split_fractions),

@@ -14,6 +14,8 @@ from captioner.errors import DatasetError, UsageError
 class DatasetSource:
     """The user's description of a data set on disk; names are relative to `root`.
 
+    Images that are not there may also be named relative to the current folder.
+
     Args:
         format: the name the data set is read under.
         root: the data set's folder.
@@ -64,7 +66,10 @@ class DatasetSource:
     def image_folder(self, *candidates: str) -> ImageFolder:
         """Lists the named images folder, or the first candidate that exists."""
         if self.images is not None:
-            return ImageFolder(self._named(self.images, "images folder"))
+            is_elsewhere = self.images.exists() and not (self.root / self.images).exists()
+            return ImageFolder(
+                self.images if is_elsewhere else self._named(self.images, "images folder")
+            )
         for candidate in candidates:
             if (self.root / candidate).is_dir():
                 return ImageFolder(self.root / candidate)

@@ -17,8 +17,8 @@ from captioner.doctor.installation import check_installation
 from captioner.errors import CaptionerError, ConfigError, DatasetMissingError
 from captioner.feature_kinds import mirror_kind
 from captioner.features.pickles import read_features_pickle
-from captioner.settings import DatasetSection
-from captioner.stages.chain import open_dataset
+from captioner.settings import DatasetSection, PretrainSection
+from captioner.stages.chain import open_class_folders, open_dataset
 
 
 def check_up(
@@ -47,6 +47,8 @@ def check_up(
         yield from check_encoder(settings.backbone, load_tensorflow if can_load else None)
     else:
         yield _check_pickle(Path(settings.train.features))
+    if settings.pretrain is not None:
+        yield _check_classes(settings.pretrain, artifacts)
     images = 0
     if settings.dataset is not None:
         dataset, findings = _read(settings.dataset, artifacts, settings.evaluate.split)
@@ -76,6 +78,16 @@ def _read(
         remedy = "set dataset.path, dataset.captions and dataset.images to where they lie"
         return None, [problem("data set", str(error), remedy)]
     return dataset, list(check_dataset(dataset, scored))
+
+
+def _check_classes(section: PretrainSection, artifacts: Path) -> Finding:
+    try:
+        folders = open_class_folders(section, artifacts, draw=False)
+    except DatasetMissingError:
+        return note("classes", f"{section.num_images:,} objects will be drawn by the first run")
+    except (CaptionerError, OSError) as error:
+        return problem("classes", str(error), "set pretrain.path to a folder of class folders")
+    return fine("classes", folders.describe())
 
 
 def _check_pickle(path: Path) -> Finding:

@@ -81,7 +81,7 @@ def _read_text(path: Path) -> str:
 def _parse_json(path: Path, text: str) -> Iterator[NamedCaption]:
     try:
         records = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ScoreError(f"{path}: this is no JSON: {error}.") from error
     if not isinstance(records, list):
         raise ScoreError(
@@ -98,7 +98,7 @@ def _parse_jsonl(path: Path, text: str) -> Iterator[NamedCaption]:
             place = f"{path}:{number}"
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ScoreError(f"{place}: this line is no JSON: {error}.") from error
             yield _parse_record(place, record)
 

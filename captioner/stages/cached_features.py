@@ -104,7 +104,7 @@ def _open_features(pipeline: Pipeline, artifacts: Path) -> "Features":
     if state.verdict is not Verdict.UP_TO_DATE or state.artifact is None:
         raise UsageError(
             f"The features of pipeline '{pipeline.name}' in {artifacts} are not ready: {state}. "
-            f"Extract them first: captioner run {pipeline.name} --stage extract (with the same "
-            "--set and --artifacts)"
+            f"Extract them first: {pipeline.command() or 'run it'} --stage extract (with the same "
+            "--artifacts)"
         )
     return FeatureStore.open(state.artifact.folder)

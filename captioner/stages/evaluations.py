@@ -173,7 +173,7 @@ def _read_records(path: Path) -> list[Any]:
     for number, line in enumerate(lines, 1):
         try:
             records += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ScoreError(f"{path}:{number}: this line is no JSON: {error}.") from error
     return records
 

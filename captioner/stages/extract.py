@@ -40,7 +40,11 @@ def declare(sources: Sources) -> Stage:
         write_features_pickle(run.folder / PICKLE, store)
         return StageOutcome("\n  ".join([str(summary), *summary.notes]), summary.num_failed)
 
-    inputs = {**sources.encoding_inputs(), "images": sources.images()}
+    inputs = {
+        **sources.encoding_inputs(),
+        **sources.missing_readers(),
+        "images": sources.images(),
+    }
     reuse_on = tuple(sources.encoding_inputs())
     needs = (*sources.encoder_needs, "build")
     return Stage("extract", SCHEMA, inputs, extract, needs=needs, reuse_on=reuse_on)

@@ -6,6 +6,7 @@ test split moves `evaluate` and `extract`, but not `train`.
 
 import hashlib
 import importlib.metadata
+import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ from captioner.settings import Settings
 from captioner.stages.split_collections import collect_splits
 
 ENCODER_WEIGHTS = "encoder.weights.h5"  # what stage `pretrain` leaves
+_HEIC_SUFFIXES = (".heic", ".heif")
 MANY_IMAGES = 5000  # from here on, reading them all is worth a progress bar
 
 
@@ -131,6 +133,16 @@ class Sources:
             "extract.precision": extract.precision,
             **library_inputs("pillow", "tensorflow"),
         }
+
+    def missing_readers(self) -> dict[str, Any]:
+        """Returns what is missing to read some photographs: they are tried again once it is there.
+
+        It decides which photographs have features, and not what these are.
+        """
+        if importlib.util.find_spec("pillow_heif") is not None:
+            return {}
+        has_heic = any(file.lower().endswith(_HEIC_SUFFIXES) for file in self.dataset.images.files)
+        return {"library.pillow_heif": "missing"} if has_heic else {}
 
     def section(self, name: str, *, without: Sequence[str] = ()) -> dict[str, Any]:
         """Returns one section's settings as inputs, but for those that decide nothing."""

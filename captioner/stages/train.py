@@ -161,7 +161,8 @@ def feature_inputs(sources: Sources, splits: Sequence[str], name: str) -> dict[s
     pickle = sources.settings.train.features
     if pickle is not None:
         return {"train.features": sources.digests.digest(Path(pickle))}
-    return {**sources.encoding_inputs(), name: sources.images(splits)}
+    images = {name: sources.images(splits)}
+    return {**sources.encoding_inputs(), **sources.missing_readers(), **images}
 
 
 def needs(sources: Sources, *more: str) -> tuple[str, ...]:

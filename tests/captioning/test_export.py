@@ -12,7 +12,7 @@ from captioner.captioning.model_folder import ModelFolder
 from captioner.cli.app import run_command_line
 from captioner.decoders.storage import load_decoder
 from captioner.decoding.settings import SearchSettings
-from captioner.errors import DecoderError, UsageError
+from captioner.errors import DecoderError, UsageError, VocabularyError
 from captioner.metrics.expectation import Expectation
 from captioner.metrics.ngrams import count_caption_ngrams
 from captioner.text.dangling import find_dangling_ids
@@ -101,6 +101,20 @@ def test_a_model_with_a_damaged_expectation_is_refused(model):
     (model.path / "expectation.npz").write_bytes(b"torn")
     with pytest.raises(DecoderError, match=r"expectation\.npz cannot be read"):
         Captioner(model)
+
+
+@pytest.mark.parametrize("content", [b"[]", b"\0" * 50, b""])
+def test_a_model_with_a_damaged_vocabulary_is_not_packed(model, tmp_path, content):
+    (model.path / "vocabulary.json").write_bytes(content)
+    with pytest.raises(VocabularyError, match="vocabulary"):
+        export_model(model, tmp_path / "packed", SearchSettings())
+    assert not (tmp_path / "packed").exists()
+
+
+def test_the_vocabulary_of_another_model_is_not_packed(model, tmp_path):
+    Vocabulary.build([["a", "dog"]]).save(model.path / "vocabulary.json")
+    with pytest.raises(DecoderError, match="the vocabulary that the decoder was trained with"):
+        export_model(model, tmp_path / "packed", SearchSettings())
 
 
 def test_only_a_pipeline_knows_what_people_say(model, tmp_path, capsys):

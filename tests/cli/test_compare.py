@@ -46,6 +46,7 @@ def write_evaluation(root, name, captions, *, units=512, split="dev", references
         "inputs": {"decoder.units": units, "train.epochs": 12},
         "outputs": {},
         "created": "2026",
+        "summary": "scored",
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     shown = root / name

@@ -41,6 +41,23 @@ def test_problems_come_with_remedies_and_exit_1(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_folders_of_classes_are_looked_at(call, tmp_path):
+    (tmp_path / "classes").mkdir()
+    text = '[pretrain]\npath = "classes"\n[dataset]\nformat = "scenes"\n'
+    (tmp_path / "mine.toml").write_text(text + '[backbone]\nname = "lenet_relu"\n')
+    code, out, _ = call("mine.toml", "--json")
+    (wrong,) = (f for f in json.loads(out)["findings"] if f["verdict"] == "problem")
+    assert (code, wrong["subject"]) == (1, "classes")
+    assert "classes holds no photograph" in wrong["found"]
+
+
+def test_the_command_at_the_end_is_one_that_runs(call, tmp_path):
+    text = '[dataset]\nformat = "scenes"\n[backbone]\nname = "lenet_relu"\nweights = "random"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    _, out, _ = call("mine.toml", "--set", "train.epochs=2")
+    assert out.endswith("captioner run mine.toml --set train.epochs=2\n")
+
+
 def test_an_unknown_pipeline_is_a_slip(call):
     code, out, err = call("flickr9k")
     assert (code, out) == (2, "")

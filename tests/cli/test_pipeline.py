@@ -384,7 +384,7 @@ def test_a_model_is_scored_as_it_captions(project, call):
     torn.write_bytes(b"no photograph")
     asked = ("evaluate", "--model", "shipped", "--pipeline", "tiny.toml", "--beam", 2, "--json")
     code, out, err = call(*asked)
-    assert code == 0, err
+    assert code == 3, err
     assert f"Left out, as they cannot be captioned: 1\n  {torn.stem}: " in err
     signature = json.loads(out)["model"]["coco"]["signature"]
     assert signature["images"] == stored["model"]["coco"]["signature"]["images"] - 1

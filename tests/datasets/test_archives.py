@@ -99,3 +99,27 @@ def test_what_is_no_archive_is_told(tmp_path, target, content):
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DownloadError, match="no zip archive"):
         extract_archive(tmp_path / "a.zip", target)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_is_told_however_a_member_is_packed(tmp_path, target, compression):
+    path = make_zip(tmp_path / "a.zip", [("a.txt", repr([*range(2000)]))], compression)
+    content = bytearray(path.read_bytes())
+    content[45:-120] = bytes(len(content) - 165)
+    path.write_bytes(content)
+    with pytest.raises(DownloadError, match="is damaged or no zip archive"):
+        extract_archive(path, target)
+
+
+def test_a_name_that_is_not_the_utf8_it_says_it_is_is_damage(tmp_path, target):
+    path = make_zip(tmp_path / "a.zip", [("caf\u00e9.txt", "x")])
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xff\xfe"))
+    with pytest.raises(DownloadError, match="is damaged or no zip archive"):
+        extract_archive(path, target)
+
+
+def test_a_member_too_deep_for_any_file_system_is_refused(tmp_path, target):
+    path = make_zip(tmp_path / "a.zip", [("a/" * 2000 + "b.txt", "x")])
+    with pytest.raises(DownloadError, match="lies more than 64 folders deep"):
+        extract_archive(path, target)
+    assert list(target.iterdir()) == []

@@ -333,3 +333,17 @@ def test_sidecar_split_lists_count_when_named(tmp_path):
     write_files(tmp_path / "lists", {"train.txt": "a", "test.txt": "train.jpg"})
     dataset = read_dataset("sidecar", tmp_path / "set", splits=tmp_path / "lists")
     assert splits(dataset) == {"a": "train", "train": "test"}
+
+
+@pytest.mark.parametrize("images", ["photos", "data/photos", "/absolute"])
+def test_images_are_named_from_the_data_set_or_from_the_current_folder(
+    tmp_path, monkeypatch, images
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/photos").mkdir(parents=True)
+    (tmp_path / "data/photos/1.jpg").write_bytes(b"")
+    (tmp_path / "data/captions.csv").write_text("image,caption\n1.jpg,a dog\n")
+    named = tmp_path / "data/photos" if images == "/absolute" else images
+    for path in ("data", "data/captions.csv"):
+        dataset = read_dataset("table", path, images=named)
+        assert [image.image_id for image in dataset.images] == ["1"]

@@ -129,3 +129,9 @@ def test_many_foreign_images_are_summed_up(write):
     path = write("c.txt", "".join(f"x{i}\ta dog\n" for i in range(9)))
     with pytest.raises(ScoreError, match=r"not in the split: 9, at .* and 4 more\. Score them"):
         read_captions_file(path, IDS)
+
+
+@pytest.mark.parametrize("name", ["c.json", "c.jsonl"])
+def test_brackets_without_end_are_no_traceback(write, name):
+    with pytest.raises(ScoreError, match="is no JSON: maximum recursion depth"):
+        read_captions_file(write(name, "[" * 100_000), IDS)

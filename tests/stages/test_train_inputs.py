@@ -1,5 +1,6 @@
 """What decides a trained decoder, and what does not."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from captioner.decoders.spec import DecoderSpec
 from captioner.errors import ConfigError
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.fingerprint import summarise
-from captioner.stages import evaluate, train
+from captioner.stages import evaluate, extract, train
 from captioner.stages.sources import Sources
 
 
@@ -135,3 +136,31 @@ def test_decoders_from_before_every_word_was_drawn_are_trained_again(
     inputs_of, overrides, names_it
 ):
     assert ("train.draws_every_word" in inputs_of(*overrides)) == names_it
+
+
+@pytest.mark.parametrize("name", ["lake.heic", "LAKE.HEIF", "lake.jpg"])
+def test_photographs_that_a_missing_package_reads_are_tried_again_once_it_is_there(
+    tmp_path, monkeypatch, name
+):
+    path = tmp_path / name
+    path.write_bytes(b"x")
+    image = CaptionedImage("lake", str(path), ("a lake",), "train")
+
+    find_spec = importlib.util.find_spec
+
+    def finder(found):
+        return lambda name: found if name == "pillow_heif" else find_spec(name)
+
+    def inputs(declare):
+        settings = Pipeline.load("quickstart").settings
+        dataset = CaptionDataset("toy", CaptionedImages(*zip(image, strict=True)))
+        stage = declare(Sources(settings, dataset, DigestCache(tmp_path / "digests")))
+        return stage.reuse_on, summarise(stage.inputs)
+
+    for declare in (extract.declare, train.declare):
+        monkeypatch.setattr("importlib.util.find_spec", finder(None))
+        reuse_on, without = inputs(declare)
+        monkeypatch.setattr("importlib.util.find_spec", finder("there"))
+        _, there = inputs(declare)
+        assert (without != there) == (name != "lake.jpg")
+        assert "library.pillow_heif" not in (*reuse_on, *there)
