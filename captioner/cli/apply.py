@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from captioner.cli.exit_codes import FINISHED_WITH_FAILURES
+
 if TYPE_CHECKING:
     from captioner.captioning.corrections import Applied, Change
-
-FINISHED_WITH_FAILURES = 3
 
 
 @click.command(

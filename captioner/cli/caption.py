@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from captioner.captioning.existing import CaptionText, Existing
+from captioner.cli.exit_codes import FINISHED_WITH_FAILURES
 from captioner.cli.options import artifacts_option, parse_colour
 from captioner.errors import UsageError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from captioner.captioning.model_folder import ModelFolder
     from captioner.captioning.outputs import Outputs
 
-FINISHED_WITH_FAILURES = 3
 TABLES = ("jsonl", "csv", "html")
 _BATCH_SIZE = 16
 _file = click.Path(dir_okay=False, path_type=Path)

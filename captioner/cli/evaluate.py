@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from captioner.cli.exit_codes import FINISHED_WITH_FAILURES
 from captioner.cli.options import artifacts_option, check_folder, set_option
-from captioner.cli.run import FINISHED_WITH_FAILURES
 from captioner.config import Pipeline
 from captioner.errors import UsageError
 from captioner.settings import EvaluateSection

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from captioner.cli.exit_codes import FINISHED_WITH_FAILURES
 from captioner.cli.options import artifacts_option, set_option
-from captioner.cli.run import FINISHED_WITH_FAILURES, bring_up_to_date, show_plan
+from captioner.cli.run import bring_up_to_date, show_plan
 from captioner.config import Pipeline
 from captioner.errors import ConfigError
 from captioner.pipeline.plan import Selection

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from captioner.cli.exit_codes import FINISHED_WITH_FAILURES
 from captioner.cli.options import artifacts_option, pipeline_argument, set_option
 from captioner.config import Pipeline
 from captioner.errors import CaptionerError, DatasetMissingError, UsageError
@@ -14,7 +15,6 @@ from captioner.pipeline.plan import PlannedStage, Selection
 from captioner.pipeline.runner import RunResult
 from captioner.settings import STAGE_NAMES
 
-FINISHED_WITH_FAILURES = 3
 _stage_choice = click.Choice(STAGE_NAMES)
 
 
