@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.errors import CheckpointError
-from captioner.files import replace_file
+from captioner.files import parse_json, replace_file
 from captioner.processor import ComputePrecision
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _read(path: Path) -> Checkpoint:
     if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle, and advise to load that
         raise zipfile.BadZipFile("it is damaged")
     with np.load(path, allow_pickle=False) as file:
-        record = json.loads(str(file[_RECORD]))
+        record = parse_json(str(file[_RECORD]))
         if record["version"] != VERSION:
             raise ValueError(f"version {record['version']!r}, expected {VERSION}")
         arrays: dict[str, dict[str, np.ndarray]] = {group: {} for group in record["groups"]}

@@ -66,6 +66,18 @@ def write_json(path: Path, value: Any) -> None:
         file.write("\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Returns what JSON from a file says, which may be damaged or a stranger's.
+
+    Raises:
+        ValueError: it is no JSON, or nested beyond measure.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise json.JSONDecodeError("Nested too deeply", "", 0) from error
+
+
 def separate(members: Iterable[str]) -> Iterator[str]:
     """Yields the members of a JSON list or object, a line each, with the commas between them."""
     comma = ""

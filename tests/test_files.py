@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioner.files import hash_file, replace_file, write_json, write_text
+from captioner.files import hash_file, parse_json, replace_file, write_json, write_text
 
 
 @given(st.binary())
@@ -58,3 +58,10 @@ def test_json_keeps_letters_readable(tmp_path):
 def test_hash_is_sha256(tmp_path):
     write_text(tmp_path / "abc", "abc")
     assert hash_file(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "", "[1,", b"\xff\xfe"])
+def test_damaged_json_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_json(text)
+    assert parse_json('{"a": [1]}') == {"a": [1]}

@@ -5,7 +5,6 @@ within one folder that the person who applies it has chosen; a file that leads o
 as a whole, before anything is written.
 """
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from captioner.captioning.folders import ListedImage, find_fault
 from captioner.captioning.journal import Entry
 from captioner.captioning.outputs import Outputs, write_outputs
 from captioner.errors import CaptionerError, ImageError, UsageError
+from captioner.files import parse_json
 
 _MAX_LISTED = 5
 
@@ -103,7 +103,7 @@ def read_corrections(path: Path) -> list[Correction]:
         UsageError: it is none; says why.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = parse_json(path.read_bytes())
         corrections = _File.model_validate(value).corrections
         names = Counter((correction.folder, correction.name) for correction in corrections)
     except OSError as error:

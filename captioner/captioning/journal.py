@@ -21,6 +21,7 @@ from typing import Any
 from captioner.captioning.caption import Status
 from captioner.captioning.tables import Row, row_id
 from captioner.errors import CaptionerError, LockedError
+from captioner.files import parse_json
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
@@ -76,7 +77,7 @@ class Entry:
     @classmethod
     def from_json(cls, key: bytes, text: str) -> "Entry":
         """Reads what `to_json` gave."""
-        return cls(key=key, **json.loads(text))
+        return cls(key=key, **parse_json(text))
 
 
 class Journal:
@@ -108,7 +109,7 @@ class Journal:
     def fact(self, name: str) -> Any:
         """Returns something that `set_fact` wrote, or None."""
         found = self._all("SELECT value FROM facts WHERE name = ?", name)
-        return json.loads(found[0][0]) if found else None
+        return parse_json(found[0][0]) if found else None
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -176,7 +177,7 @@ class Journal:
     def find_row(self, place: str, id_: str) -> Row | None:
         """Returns the row of an image in a table, or None."""
         found = self._all("SELECT record FROM rows WHERE place = ? AND id = ?", place, id_)
-        return dict(json.loads(found[0][0])) if found else None
+        return dict(parse_json(found[0][0])) if found else None
 
     def move_row(self, id_: str, position: int) -> None:
         """Gives an image's rows the place that it has in this run's listing."""
@@ -192,7 +193,7 @@ class Journal:
         with self._guard():
             query = "SELECT record FROM rows WHERE place = ? ORDER BY position"
             for (record,) in self._db.execute(query, (place,)):
-                yield json.loads(record)
+                yield parse_json(record)
 
     def counts(self) -> dict[str, int]:
         """Returns how many images have each status."""
@@ -201,7 +202,7 @@ class Journal:
     def failures(self, limit: int) -> list[Row]:
         """Returns the rows of the first images that failed."""
         query = "SELECT record FROM entries WHERE status = 'failed' ORDER BY key LIMIT ?"
-        return [json.loads(record) for (record,) in self._all(query, limit)]
+        return [parse_json(record) for (record,) in self._all(query, limit)]
 
     def close(self, *, remove: bool = False) -> None:
         """Lets go of the journal; `remove` when the run has finished."""

@@ -15,7 +15,7 @@ from captioner.backbones.spec import Size
 from captioner.decoders.members import list_members
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
-from captioner.files import hash_file
+from captioner.files import hash_file, parse_json
 from captioner.names import nearest
 from captioner.pipeline.artifacts import POINTERS
 
@@ -128,7 +128,7 @@ class ModelFolder:
         """
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return parse_json(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise DecoderError(
                 f"{path}: this part of the model cannot be read: {error.strerror}. A model "
@@ -206,7 +206,7 @@ def _find_in(folder: Path, root: Path) -> Path | None:
 def _pointed_to(folder: Path, root: Path) -> Iterator[Path]:
     """Yields the training artifact that a pipeline points to where links are not to be had."""
     try:
-        fingerprint = json.loads((folder / POINTERS).read_text(encoding="utf-8"))["train"]
+        fingerprint = parse_json((folder / POINTERS).read_text(encoding="utf-8"))["train"]
     except (OSError, ValueError, KeyError, TypeError):
         return
     for parent in (root, folder.parent):

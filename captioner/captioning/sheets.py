@@ -15,6 +15,7 @@ from urllib.parse import quote
 from captioner.captioning.file_names import PATH, name_fields
 from captioner.captioning.folders import ListedImage
 from captioner.errors import ImageError
+from captioner.files import parse_json
 from captioner.report.page import render
 from captioner.report.thumbnail import QUALITIES, make_thumbnail
 
@@ -79,5 +80,5 @@ def read_sheet(path: Path) -> Iterator[tuple[int, Any]]:
         for number, line in lines:
             if line == _LAST:
                 return
-            yield number, json.loads(line)
+            yield number, parse_json(line)
     raise SheetError("the rows do not end")

@@ -17,6 +17,7 @@ from captioner.captioning.file_names import EXACT_PATH, PATH, name_fields, name_
 from captioner.captioning.folders import ListedImage
 from captioner.captioning.sheets import read_sheet, render_sheet
 from captioner.errors import CaptionerError
+from captioner.files import parse_json
 
 Row = dict[str, Any]
 TableName = Literal["jsonl", "csv", "html", "review"]
@@ -112,7 +113,7 @@ def _decoded_lines(file: io.TextIOBase, path: Path) -> Iterator[str]:
 
 def _parse_json(line: str) -> Any:
     try:
-        return json.loads(line)
+        return parse_json(line)
     except ValueError:
         return None
 

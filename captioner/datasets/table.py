@@ -11,6 +11,7 @@ from captioner.datasets.source import DatasetSource
 from captioner.datasets.splits import SPLIT_NAMES, ListedImage
 from captioner.datasets.text_files import TextFile, read_text
 from captioner.errors import DatasetError, UsageError
+from captioner.files import parse_json
 
 TABLES = (
     "captions.csv",
@@ -89,8 +90,8 @@ def _check_header(file: TextFile, header: tuple[str, ...]) -> None:
 def _read_objects(file: TextFile, contents: Contents) -> Iterator[tuple[str, dict[str, Any]]]:
     for item, line in file.numbered():
         try:
-            row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+            row = parse_json(line)
+        except json.JSONDecodeError:
             row = None
         if isinstance(row, dict):
             yield item, row

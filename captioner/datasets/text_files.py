@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import DatasetError, UsageError
+from captioner.files import parse_json
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -86,8 +87,8 @@ def read_json(path: Path) -> tuple[Any, tuple[str, ...]]:
     """
     file = read_text(path)
     try:
-        return json.loads("\n".join(file.lines)), file.notes()
-    except (json.JSONDecodeError, RecursionError) as error:
+        return parse_json("\n".join(file.lines)), file.notes()
+    except json.JSONDecodeError as error:
         raise DatasetError(
             f"{path} is not valid JSON: {error}. Was the file copied or downloaded in full?"
         ) from error

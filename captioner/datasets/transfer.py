@@ -8,7 +8,6 @@ cannot send a part or has another file by now.
 import contextlib
 import errno
 import http.client
-import json
 import os
 import time
 import urllib.error
@@ -18,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from captioner.errors import DownloadError
-from captioner.files import hash_file, sync_folder, write_json, write_text
+from captioner.files import hash_file, parse_json, sync_folder, write_json, write_text
 from captioner.progress import Progress
 
 _CHUNK_BYTES = 1 << 18
@@ -230,7 +229,7 @@ def _remember(part: Path, remote: _Remote) -> None:
 def _recall(part: Path) -> _Remote | None:
     """Returns what the server said of an unfinished file; None where that is unknown."""
     try:
-        remote = _Remote(**json.loads(_memory_of(part).read_text("utf-8")))
+        remote = _Remote(**parse_json(_memory_of(part).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     return remote if part.exists() and remote.length is not None else None

@@ -1,6 +1,5 @@
 """A trained decoder on disk: a description in JSON, weights in HDF5, and no code."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +11,7 @@ from captioner.decoders.decoder import Decoder
 from captioner.decoders.registry import Precision, build_decoder
 from captioner.decoders.spec import DecoderSpec
 from captioner.errors import DecoderError
-from captioner.files import replace_file, write_json
+from captioner.files import parse_json, replace_file, write_json
 
 SPEC_FILE = "decoder.json"
 WEIGHTS_FILE = "decoder.weights.h5"
@@ -56,7 +55,7 @@ def load_spec(folder: Path) -> DecoderSpec:
     """
     path = folder / SPEC_FILE
     try:
-        return DecoderSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return DecoderSpec.from_json(parse_json(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise DecoderError(
             f"{path}: the decoder's description cannot be read: {error.strerror}. "

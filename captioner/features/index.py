@@ -10,7 +10,7 @@ from captioner.errors import FeatureError
 from captioner.features.journal import Failure
 from captioner.features.layout import StoreLayout
 from captioner.features.shards import describe_damage
-from captioner.files import replace_file, separate, sync_folder
+from captioner.files import parse_json, replace_file, separate, sync_folder
 
 STORE_VERSION = 1
 INDEX_NAME = "index.json"
@@ -49,7 +49,7 @@ def read_index(folder: Path) -> tuple[StoreLayout, list[str], list[str]]:
     if not is_finished(folder):
         raise FeatureError(_describe_absence(folder))
     try:
-        index = json.loads((folder / INDEX_NAME).read_text(encoding="utf-8"))
+        index = parse_json((folder / INDEX_NAME).read_text(encoding="utf-8"))
         if index["version"] != STORE_VERSION:
             raise ValueError(f"version {index['version']!r} instead of {STORE_VERSION}")
         layout = StoreLayout.from_json(index)
@@ -80,7 +80,7 @@ def read_failures(folder: Path) -> tuple[Failure, ...]:
     path = folder / FAILURES_NAME
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        return tuple(Failure(**json.loads(line)) for line in lines)
+        return tuple(Failure(**parse_json(line)) for line in lines)
     except (OSError, ValueError, TypeError) as fault:
         raise describe_damage(path, str(fault)) from fault
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from captioner.files import sync_folder
+from captioner.files import parse_json, sync_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Journal:
         """Reads the batches, in order."""
         with open(self._path, "rb") as file:
             for line in itertools.islice(file, 1, 1 + self.num_batches):
-                yield Batch.from_json(json.loads(line))
+                yield Batch.from_json(parse_json(line))
 
     def start(self, header: dict[str, Any]) -> None:
         """Begins an empty journal."""
@@ -141,7 +141,7 @@ class Journal:
     def _take(self, line: bytes) -> None:
         if not line.endswith(b"\n"):
             raise ValueError("the line has no end")
-        value = json.loads(line)
+        value = parse_json(line)
         if self.header is None:
             self.header = dict(value)
         else:

@@ -12,7 +12,6 @@ An image may be named by its id, with or without suffix, folders and `#0`, or by
 
 import csv
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from captioner.errors import ScoreError
+from captioner.files import parse_json
 
 IMAGE_KEYS = ("image_id", "image", "file", "file_name", "filename", "path", "id")
 CAPTION_KEYS = ("caption", "text")
@@ -80,8 +80,8 @@ def _read_text(path: Path) -> str:
 
 def _parse_json(path: Path, text: str) -> Iterator[NamedCaption]:
     try:
-        records = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        records = parse_json(text)
+    except ValueError as error:
         raise ScoreError(f"{path}: this is no JSON: {error}.") from error
     if not isinstance(records, list):
         raise ScoreError(
@@ -97,8 +97,8 @@ def _parse_jsonl(path: Path, text: str) -> Iterator[NamedCaption]:
         if line.strip():
             place = f"{path}:{number}"
             try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
+                record = parse_json(line)
+            except ValueError as error:
                 raise ScoreError(f"{place}: this line is no JSON: {error}.") from error
             yield _parse_record(place, record)
 

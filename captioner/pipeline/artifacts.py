@@ -9,7 +9,6 @@ A folder's name holds the first 16 digits of the fingerprint; its manifest holds
 """
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import ArtifactError
-from captioner.files import sync_file, sync_folder, write_json
+from captioner.files import parse_json, sync_file, sync_folder, write_json
 from captioner.pipeline.collections_file import read_collections, write_collections
 from captioner.pipeline.digests import DigestCache
 from captioner.pipeline.fingerprint import explain_change, summarise
@@ -153,8 +152,8 @@ class ArtifactStore:
 
     def pointers(self, pipeline: str) -> dict[str, str]:
         """Returns stage -> fingerprint of what a pipeline made last; empty if it never ran."""
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            pointers = json.loads((self.root / pipeline / POINTERS).read_text(encoding="utf-8"))
+        with contextlib.suppress(OSError, ValueError):
+            pointers = parse_json((self.root / pipeline / POINTERS).read_text(encoding="utf-8"))
             if isinstance(pointers, dict) and all(isinstance(v, str) for v in pointers.values()):
                 return pointers
         return {}
@@ -248,9 +247,9 @@ def read_artifact(stage: str, folder: Path) -> Artifact:
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = parse_json(path.read_text(encoding="utf-8"))
         _check_manifest(manifest)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedArtifactError(f"{path} is not a whole manifest") from error
     return Artifact(stage, folder, manifest)
 

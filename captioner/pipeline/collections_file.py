@@ -3,12 +3,11 @@
 It has a line for each of perhaps a million images, and is written without holding them all.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 
-from captioner.files import replace_file, separate
+from captioner.files import parse_json, replace_file, separate
 from captioner.pipeline.fingerprint import Collection, Inputs
 
 COLLECTIONS = "collections.json"
@@ -27,7 +26,7 @@ def read_collections(folder: Path) -> dict[str, Collection]:
     Raises:
         OSError, ValueError, KeyError: there is nothing of the kind.
     """
-    collections = json.loads((folder / COLLECTIONS).read_bytes())
+    collections = parse_json((folder / COLLECTIONS).read_bytes())
     return {
         name: Collection(value["noun"], value["digests"]) for name, value in collections.items()
     }

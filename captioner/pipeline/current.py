@@ -1,8 +1,8 @@
 """What a pipeline made last, found by name: `artifacts/<pipeline>/<stage>`."""
 
-import json
 from pathlib import Path
 
+from captioner.files import parse_json
 from captioner.pipeline.artifacts import POINTERS
 
 
@@ -18,7 +18,7 @@ def find_current(folder: Path, stage: str) -> Path | None:
     if linked.is_dir():
         return linked
     try:
-        fingerprint = json.loads((folder / POINTERS).read_text(encoding="utf-8"))[stage]
+        fingerprint = parse_json((folder / POINTERS).read_text(encoding="utf-8"))[stage]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     pointed = folder.parent / stage / str(fingerprint)[:16]

@@ -1,7 +1,6 @@
 """One run at a time in an artifacts folder, and a message that names who is there."""
 
 import contextlib
-import json
 import os
 import socket
 import sys
@@ -10,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from captioner.errors import ArtifactError, LockedError
-from captioner.files import write_json
+from captioner.files import parse_json, write_json
 
 LOCK = ".lock"
 HOLDER = ".lock-holder.json"
@@ -63,7 +62,7 @@ def _this_process() -> dict[str, str | int]:
 
 def _describe_holder(root: Path) -> str:
     try:
-        holder = json.loads((root / HOLDER).read_text(encoding="utf-8"))
+        holder = parse_json((root / HOLDER).read_text(encoding="utf-8"))
         return (
             f"process {holder['pid']} on {holder['host']}, since {holder['since']} "
             f"({holder['command']})"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.errors import ArtifactError
-from captioner.files import replace_file, write_json
+from captioner.files import parse_json, replace_file, write_json
 
 if TYPE_CHECKING:
     from captioner.report.looks import Looks
@@ -97,11 +97,11 @@ def read_evaluation(folder: Path, photographs: Path | None = None) -> Evaluation
         ArtifactError: a file is missing or damaged; the message says how to make it again.
     """
     try:
-        background = json.loads((folder / BACKGROUND).read_text(encoding="utf-8"))
-        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        background = parse_json((folder / BACKGROUND).read_text(encoding="utf-8"))
+        scores = parse_json((folder / SCORES).read_text(encoding="utf-8"))
         root = Path(background["photographs"]) if photographs is None else photographs
         with (folder / CAPTIONS).open(encoding="utf-8") as lines:
-            images = tuple(_read_image(json.loads(line), root) for line in lines)
+            images = tuple(_read_image(parse_json(line), root) for line in lines)
         looks = _read_looks(folder, background, len(images))
     except FileNotFoundError as error:
         raise ArtifactError(

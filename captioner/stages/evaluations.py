@@ -1,7 +1,6 @@
 """Finished evaluations, found by a pipeline's name, a folder or a file, and read back."""
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from captioner.config import list_pipelines
 from captioner.errors import ArtifactError, ScoreError, UsageError
+from captioner.files import parse_json
 from captioner.metrics.captions_file import read_captions_file
 from captioner.metrics.comparison import System
 from captioner.metrics.scores import Scores
@@ -172,15 +172,15 @@ def _read_records(path: Path) -> list[Any]:
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            records += [json.loads(line)] if line.strip() else []
-        except (ValueError, RecursionError) as error:
+            records += [parse_json(line)] if line.strip() else []
+        except ValueError as error:
             raise ScoreError(f"{path}:{number}: this line is no JSON: {error}.") from error
     return records
 
 
 def _read_stored_scores(folder: Path) -> dict[str, Any]:
     try:
-        stored = json.loads((folder / SCORES).read_text(encoding="utf-8"))["model"]["coco"]
+        stored = parse_json((folder / SCORES).read_text(encoding="utf-8"))["model"]["coco"]
         Origin(**stored["signature"]["origin"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}

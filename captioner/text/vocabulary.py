@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from captioner.errors import VocabularyError
-from captioner.files import write_json
+from captioner.files import parse_json, write_json
 from captioner.text.normalisation import SCHEMES, SCHEMES_WITHOUT_UNKNOWN, find_scheme
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3
@@ -185,7 +185,7 @@ class Vocabulary:
             VocabularyError: the file is missing, damaged, or of another version.
         """
         try:
-            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_json(parse_json(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise VocabularyError(
                 f"{path}: the vocabulary cannot be read: {error.strerror}. "

@@ -1,6 +1,5 @@
 """Draws the data set `scenes` on disk, in Flickr8k's own layout: real JPEG files, real captions."""
 
-import json
 import os
 import random
 import shutil
@@ -18,7 +17,7 @@ from captioner.datasets.scenes.objects import draw_object
 from captioner.datasets.scenes.pen import RGB, mix
 from captioner.datasets.scenes.wording import word_captions
 from captioner.errors import DatasetError, UsageError
-from captioner.files import sync_file, sync_folder, write_json, write_text
+from captioner.files import parse_json, sync_file, sync_folder, write_json, write_text
 from captioner.progress import track
 
 DESCRIPTION_FILE = "scenes.json"
@@ -108,7 +107,7 @@ def draw_scene(scene: Scene, chance: random.Random) -> Image.Image:
 def read_description(folder: Path) -> dict[str, int] | None:
     """Returns version, num_images and seed of the scenes in a folder; None if it has none."""
     try:
-        description = json.loads((folder / DESCRIPTION_FILE).read_text("utf-8"))
+        description = parse_json((folder / DESCRIPTION_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return description if isinstance(description, dict) else None
