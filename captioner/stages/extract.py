@@ -42,7 +42,7 @@ def declare(sources: Sources) -> Stage:
 
     inputs = {
         **sources.encoding_inputs(),
-        **sources.missing_readers(),
+        **sources.missing_readers,
         "images": sources.images(),
     }
     reuse_on = tuple(sources.encoding_inputs())

@@ -134,6 +134,7 @@ class Sources:
             **library_inputs("pillow", "tensorflow"),
         }
 
+    @cached_property
     def missing_readers(self) -> dict[str, Any]:
         """Returns what is missing to read some photographs: they are tried again once it is there.
 

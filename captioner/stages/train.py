@@ -162,7 +162,7 @@ def feature_inputs(sources: Sources, splits: Sequence[str], name: str) -> dict[s
     if pickle is not None:
         return {"train.features": sources.digests.digest(Path(pickle))}
     images = {name: sources.images(splits)}
-    return {**sources.encoding_inputs(), **sources.missing_readers(), **images}
+    return {**sources.encoding_inputs(), **sources.missing_readers, **images}
 
 
 def needs(sources: Sources, *more: str) -> tuple[str, ...]:
