@@ -1,6 +1,7 @@
 """Everything that a training run needs to go on, in one file that is whole at any moment."""
 
 import json
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -66,20 +67,25 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | None:
-    """Reads the checkpoint in `folder`; None when there is none.
+    """Reads the checkpoint in `folder`; None when there is none of use.
+
+    One that is damaged is said aloud, on standard error, as is one of another version: nothing
+    can be made of either, and the next epoch replaces it.
 
     Raises:
-        CheckpointError: it is damaged, or belongs to a run with other settings or data.
+        CheckpointError: it may not be read, or belongs to a run with other settings or data.
     """
     path = folder / CHECKPOINT_FILE
     if not path.exists():
         return None
     try:
         checkpoint = _read(path)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            f"{path}: the checkpoint cannot be read: {error}. Delete it to train from the start."
-        ) from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: the checkpoint cannot be read: {error}.") from error
+    except (EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        text = f"{path}: nothing can be made of the checkpoint ({error}), so training starts anew."
+        print(text, file=sys.stderr, flush=True)
+        return None
     _check_identity(path, checkpoint.identity, identity)
     return checkpoint
 
@@ -92,8 +98,9 @@ def remove_checkpoint(folder: Path) -> None:
 def _read(path: Path) -> Checkpoint:
     import numpy as np
 
-    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle, and advise to load that
-        raise zipfile.BadZipFile("it is damaged")
+    with open(path, "rb") as content:  # NumPy would take what is no archive for a pickle
+        if not zipfile.is_zipfile(content):
+            raise zipfile.BadZipFile("it is damaged")
     with np.load(path, allow_pickle=False) as file:
         record = parse_json(str(file[_RECORD]))
         if record["version"] != VERSION:

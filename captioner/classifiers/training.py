@@ -94,7 +94,7 @@ def train_classifier(
 
     Raises:
         ClassifierError: the loss is no longer a number.
-        CheckpointError: `folder` holds the checkpoint of another run, or a damaged one.
+        CheckpointError: `folder` holds the checkpoint of another run, or one that may not be read.
         UsageError: the layer to freeze below does not exist.
         WeightsError: the first weights cannot be had.
     """

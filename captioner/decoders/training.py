@@ -90,7 +90,7 @@ def train_decoder(
             and the decoder does not attend.
         DecoderError: a split is empty, features do not fit the spec, or the loss is no longer a
             number.
-        CheckpointError: `folder` holds the checkpoint of another run, or a damaged one.
+        CheckpointError: `folder` holds the checkpoint of another run, or one that may not be read.
     """
     if settings.reward_epochs and reward is None:
         raise UsageError(f"reward_epochs={settings.reward_epochs} needs a reward, received none.")

@@ -211,10 +211,19 @@ def test_a_run_with_other_settings_does_not_continue_this_one(uninterrupted):
         train_toy(folder, replace(SETTINGS, epochs=4))
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])
-def test_a_damaged_checkpoint_is_named(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"\0" * 500])
+def test_a_damaged_checkpoint_is_said_aloud_and_training_starts_anew(
+    tmp_path, uninterrupted, capsys, content
+):
     (tmp_path / CHECKPOINT_FILE).write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"checkpoint\.npz: .*Delete it to train from"):
+    train_toy(tmp_path, score_dev=mean_bias)
+    assert "nothing can be made of the checkpoint (it is damaged)" in capsys.readouterr().err
+    assert_same_weights(tmp_path, uninterrupted[0])
+
+
+def test_a_checkpoint_that_may_not_be_read_is_left_alone(tmp_path):
+    (tmp_path / CHECKPOINT_FILE).mkdir()
+    with pytest.raises(CheckpointError, match=r"checkpoint\.npz: the checkpoint cannot be read"):
         train_toy(tmp_path)
 
 
