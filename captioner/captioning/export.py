@@ -15,7 +15,7 @@ from captioner.captioning.model_folder import (
     VOCABULARY,
     ModelFolder,
 )
-from captioner.decoders.captions import CaptionGenerator
+from captioner.decoders.captions import check_vocabulary
 from captioner.decoders.members import list_members, member_folder
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.decoding.settings import SearchSettings
@@ -52,8 +52,7 @@ def export_model(
     if (folder / VOCABULARY).exists():
         raise UsageError(f"{folder} holds a model already. Remove it, or name another folder.")
     decoders = [load_decoder(member) for member in list_members(model.path)]
-    vocabulary = Vocabulary.load(model.path / VOCABULARY)
-    CaptionGenerator(decoders[0], vocabulary, search)  # refuses words that are not the decoder's
+    check_vocabulary(decoders[0], Vocabulary.load(model.path / VOCABULARY))
     backbone = model.read_json(BACKBONE)
     model.backbone()  # says what is wrong with a record that nobody could use
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,19 @@ def special_tokens(vocabulary: Vocabulary) -> SpecialTokens:
     return SpecialTokens(PAD, START, END, UNKNOWN if vocabulary.has_unknown else None)
 
 
+def check_vocabulary(decoder: AnyDecoder, vocabulary: Vocabulary) -> None:
+    """Makes sure that a vocabulary can be the decoder's.
+
+    Raises:
+        DecoderError: they differ in size.
+    """
+    if decoder.spec.vocabulary_size != len(vocabulary):
+        raise DecoderError(
+            f"The decoder knows {decoder.spec.vocabulary_size} tokens and the vocabulary has "
+            f"{len(vocabulary)}. Use the vocabulary that the decoder was trained with."
+        )
+
+
 @dataclass(frozen=True)
 class GeneratedCaption:
     """One caption that a decoder made.
@@ -69,11 +82,7 @@ class CaptionGenerator:
         *,
         batch_size: int = SEARCH_BATCH_SIZE,
     ) -> None:
-        if decoder.spec.vocabulary_size != len(vocabulary):
-            raise DecoderError(
-                f"The decoder knows {decoder.spec.vocabulary_size} tokens and the vocabulary has "
-                f"{len(vocabulary)}. Use the vocabulary that the decoder was trained with."
-            )
+        check_vocabulary(decoder, vocabulary)
         self._vocabulary = vocabulary
         self._kind = decoder.spec.feature_kind
         self._search = CaptionSearch(

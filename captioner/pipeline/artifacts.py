@@ -201,7 +201,8 @@ class ArtifactStore:
         if not pointers:  # it is written with at least one
             raise ArtifactError(
                 f"{self.root / pipeline / POINTERS} is damaged, so it cannot be told what "
-                f"{pipeline} made last. `captioner run` of that pipeline writes it anew."
+                f"{pipeline} made last. `captioner run` of that pipeline writes it anew; if its "
+                "results may go, remove that folder."
             )
         return {self.folder(*pointer).resolve() for pointer in pointers.items()}
 
