@@ -1,6 +1,5 @@
 """The description inside an image file, read and replaced in place."""
 
-import os
 from pathlib import Path
 
 from captioner.captioning.metadata.containers import Container, find_container
@@ -49,7 +48,7 @@ def write_description(path: Path, text: str) -> None:
         edited = container.write(content, text)
     except DamagedMetadataError as fault:
         raise ImageError(path, f"no description can be written into it: {fault}") from fault
-    replace_content(Path(os.path.realpath(path)), edited, keep_mode=True)
+    replace_content(path, edited, keep_mode=True)
 
 
 def _find_container(path: Path, content: bytes) -> Container:
