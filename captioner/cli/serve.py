@@ -1,5 +1,6 @@
 """captioner serve: a page and a JSON API that caption photographs on this machine."""
 
+import math
 import secrets
 import socket
 from pathlib import Path
@@ -118,6 +119,8 @@ def command(
     from captioner.serving.limits import MEGABYTE, Limits
     from captioner.serving.server import bind, run_server
 
+    if not math.isfinite(max_size):
+        raise UsageError(f"--max-size is a number of megabytes. Received: {max_size}")
     limits = Limits.for_photographs(max(1, round(max_size * MEGABYTE)), max_files)
     colour = parse_colour(background)
     listener = bind(host, port)

@@ -34,9 +34,10 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label is empty or too long
+        cause = error.strerror if isinstance(error, OSError) else "this is no name of a machine"
         raise UsageError(
-            f"The server cannot listen at {host}, port {port}: {error.strerror}. Choose another "
+            f"The server cannot listen at {host}, port {port}: {cause}. Choose another "
             "--port (0 takes any that is free) or --host."
         ) from error
     return listener
