@@ -105,7 +105,7 @@ def read_corrections(path: Path) -> list[Correction]:
     try:
         value = parse_json(path.read_bytes())
         corrections = _File.model_validate(value).corrections
-        names = Counter((correction.folder, correction.name) for correction in corrections)
+        names = Counter((os.path.abspath(c.folder), c.name) for c in corrections)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
@@ -195,8 +195,9 @@ def _find(correction: Correction, root: Path | None) -> ListedImage:
         folder = correction.folder
     else:
         folder = str(root if correction.root is None else root / correction.root)
-    listed = ListedImage(folder, correction.name)
-    return ListedImage(folder, correction.name, find_fault(str(listed.path)))
+    name = correction.name
+    mirrored = None if correction.root is None else os.path.join(correction.root, name)
+    return ListedImage(folder, name, find_fault(os.path.join(folder, name)), mirrored)
 
 
 def _lies_in(root: str, listed: ListedImage, *, follows_links: bool) -> bool:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from captioner.errors import CaptionerError
+from captioner.captioning.file_names import is_unicode, readable
+from captioner.errors import CaptionerError, UsageError
 
 Existing = Literal["skip", "overwrite", "append", "prepend", "fail"]
 
@@ -22,6 +23,9 @@ class CaptionText:
         suffix: put behind each caption.
         separator: between an earlier caption and a new one.
 
+    Raises:
+        UsageError: one of them is not text: bytes that are not UTF-8, or half an emoji.
+
     Example:
         >>> CaptionText(existing="append", prefix="photo: ").combine("my dog", "a dog")
         'my dog\\nphoto: a dog'
@@ -31,6 +35,17 @@ class CaptionText:
     prefix: str = ""
     suffix: str = ""
     separator: str = "\n"
+
+    def __post_init__(self) -> None:
+        texts = {"prefix": self.prefix, "suffix": self.suffix, "separator": self.separator}
+        broken = [
+            f"the {name} {readable(text)!r}" for name, text in texts.items() if not is_unicode(text)
+        ]
+        if broken:
+            raise UsageError(
+                f"Captions are written in UTF-8, and {' and '.join(broken)} cannot be. Type it in "
+                "a terminal that is set to UTF-8."
+            )
 
     def word(self, text: str) -> str:
         """Returns a caption with prefix and suffix."""

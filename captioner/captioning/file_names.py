@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 PATH = "path"
-EXACT_PATH = "path_base64"
+_EXACT = "_base64"
+EXACT_PATH = PATH + _EXACT
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ESCAPES = {
     ord("\\"): "\\\\",
@@ -33,8 +34,8 @@ def readable(name: str) -> str:
     return "".join(_REPLACEMENT if "\ud800" <= c <= "\udfff" else c for c in name)
 
 
-def name_fields(name: str) -> dict[str, str]:
-    """Returns the fields of a row that hold a file name.
+def name_fields(name: str, key: str = PATH) -> dict[str, str]:
+    """Returns the fields of a row that hold a file name: `key`, and `key`_base64 where needed.
 
     Example:
         >>> name_fields("caf\\u00e9.jpg")
@@ -43,20 +44,20 @@ def name_fields(name: str) -> dict[str, str]:
         {'path': 'caf\ufffd.jpg', 'path_base64': 'Y2Fm6S5qcGc='}
     """
     if is_unicode(name):
-        return {PATH: name}
+        return {key: name}
     exact = base64.b64encode(os.fsencode(name)).decode("ascii")
-    return {PATH: readable(name), EXACT_PATH: exact}
+    return {key: readable(name), key + _EXACT: exact}
 
 
-def name_from_fields(row: Mapping[str, Any]) -> str:
+def name_from_fields(row: Mapping[str, Any], key: str = PATH) -> str:
     """Returns the name that `name_fields` was given.
 
     Raises:
-        KeyError: there is no path in the row.
-        ValueError: `path_base64` is not base64.
+        KeyError: there is no such name in the row.
+        ValueError: the exact bytes are not base64.
     """
-    exact = row.get(EXACT_PATH)
-    return os.fsdecode(base64.b64decode(exact, validate=True)) if exact else str(row[PATH])
+    exact = row.get(key + _EXACT)
+    return os.fsdecode(base64.b64decode(exact, validate=True)) if exact else str(row[key])
 
 
 def one_line(name: str) -> str:

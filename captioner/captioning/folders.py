@@ -28,11 +28,14 @@ class ListedImage:
         name: its name relative to `root`, with "/"; bytes that are not UTF-8 are kept as lone
             surrogates.
         fault: why it cannot be captioned, or None.
+        mirrored: its name in an output folder, if that is not `name`: where several roots are
+            captioned at once, two of them may have an image of the same name.
     """
 
     root: str
     name: str
     fault: str | None = None
+    mirrored: str | None = None
 
     @property
     def path(self) -> Path:

@@ -90,10 +90,15 @@ class CaptionJob:
         self._workers = count_workers() if workers is None else workers
         self._show = show
         self._num_skipped = 0
+        self._num_resumed = 0
         self._num_passed = 0  # skipped, or settled before the interruption
 
     def preview(self) -> Iterator[tuple[ListedImage, str]]:
-        """Yields each image and what a run would do with it; writes nothing."""
+        """Yields each image and what a run would do with it; writes nothing.
+
+        Raises:
+            CaptionExistsError: the run would fail, since an image has a caption.
+        """
         with closing(open_journal(None, self._identity, self._tables)) as journal:
             ledger = self._open_ledger(journal)
             for listed in self._listing:
@@ -104,6 +109,7 @@ class CaptionJob:
                 elif ledger.is_captioned(listed):
                     yield listed, "skip (captioned already)"
                 else:
+                    ledger.check_none_exists(listed)
                     yield listed, "caption"
 
     def run(self) -> Summary:
@@ -112,18 +118,18 @@ class CaptionJob:
         Raises:
             CaptionExistsError: the request was to fail where an image has a caption; before any
                 work, if the listing can be repeated.
-            DiskFullError, JournalError: there is no room; give the same request again.
+            OutputError, JournalError: something cannot be written, for want of room perhaps;
+                give the same request again.
             LockedError: another run is captioning the same images.
             TableError: an existing table holds something else.
         """
         path = choose_journal(self._listing, self._outputs)
         journal = open_journal(path, self._identity, self._tables)
         publisher = Publisher(self._tables, journal)
-        num_resumed = sum(journal.counts().values())
         try:
             seconds = self._caption_all(journal, publisher)
             publisher.publish()
-            summary = self._summarise(journal, num_resumed, seconds)
+            summary = self._summarise(journal, seconds)
         except BaseException:
             with contextlib.suppress(CaptionerError):
                 publisher.publish()
@@ -174,8 +180,9 @@ class CaptionJob:
                 yield PlannedImage(position, listed)
                 continue
             if is_new:
-                journal.move_row(ledger.row_id(listed), position)
+                journal.move_row(listed.key, position)
             self._num_skipped += not is_known
+            self._num_resumed += is_known
             self._num_passed += 1
 
     def _settle(
@@ -191,22 +198,17 @@ class CaptionJob:
                 self._show(_result(entry, image.listed, made))
 
     def _open_ledger(self, journal: Journal) -> Ledger:
-        return Ledger(
-            self._outputs,
-            journal,
-            min_confidence=self._min_confidence,
-            with_root=self._listing.has_roots,
-        )
+        return Ledger(self._outputs, journal, min_confidence=self._min_confidence)
 
-    def _summarise(self, journal: Journal, num_resumed: int, seconds: float) -> Summary:
-        counts = journal.counts()
+    def _summarise(self, journal: Journal, seconds: float) -> Summary:
+        counts = journal.counts(only_met=True)
         failures = journal.failures(MAX_LISTED_FAILURES)
         return Summary(
             num_done=counts.get("done", 0),
             num_review=counts.get("review", 0),
             num_skipped=self._num_skipped,
             num_failed=counts.get("failed", 0),
-            num_resumed=num_resumed,
+            num_resumed=self._num_resumed,
             seconds=seconds,
             failures=tuple((row["path"], row["error"]) for row in failures),
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.captioning.caption import Status
-from captioner.captioning.tables import Row, row_id
+from captioner.captioning.tables import Row
 from captioner.errors import CaptionerError, LockedError
 from captioner.files import parse_json
 
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS entries (
     key BLOB PRIMARY KEY, status TEXT, is_settled INTEGER, record TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
-    place TEXT, id TEXT, position INTEGER, record TEXT, PRIMARY KEY (place, id)) WITHOUT ROWID;
+    place TEXT, key BLOB, position INTEGER, record TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS unsettled ON entries (is_settled) WHERE NOT is_settled;
 CREATE INDEX IF NOT EXISTS row_order ON rows (place, position);
 CREATE TEMP TABLE met (key BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -154,35 +154,40 @@ class Journal:
                 )
                 for place, row in entry.rows.items():
                     if row is None:
-                        id_ = row_id(entry.row)
-                        db.execute("DELETE FROM rows WHERE place = ? AND id = ?", (place, id_))
+                        where = "place = ? AND key = ?"
+                        db.execute(f"DELETE FROM rows WHERE {where}", (place, entry.key))
                     else:
-                        self._put(place, entry.position, row)
+                        self._put(place, entry.key, entry.position, row)
 
     def unsettled(self) -> list[Entry]:
         """Returns the entries whose outputs may not have been written: one batch at most."""
         found = self._all("SELECT key, record FROM entries WHERE NOT is_settled")
         return [Entry.from_json(key, record) for key, record in found]
 
-    def import_rows(self, place: str, rows: Iterable[Row]) -> None:
-        """Takes in the rows that a table has already, before everything this run will put."""
+    def import_rows(self, place: str, rows: Iterable[tuple[bytes, Row]]) -> None:
+        """Takes in the rows that a table has already, before everything this run will put.
+
+        Args:
+            place: the table.
+            rows: each with the key of its image.
+        """
         with self._transaction() as db:
             count = 0
-            for count, row in enumerate(rows, 1):
-                self._put(place, count, row)
+            for count, (key, row) in enumerate(rows, 1):
+                self._put(place, key, count, row)
             db.execute(
                 "UPDATE rows SET position = position - ? WHERE place = ?", (count + 1, place)
             )
 
-    def find_row(self, place: str, id_: str) -> Row | None:
+    def find_row(self, place: str, key: bytes) -> Row | None:
         """Returns the row of an image in a table, or None."""
-        found = self._all("SELECT record FROM rows WHERE place = ? AND id = ?", place, id_)
+        found = self._all("SELECT record FROM rows WHERE place = ? AND key = ?", place, key)
         return dict(parse_json(found[0][0])) if found else None
 
-    def move_row(self, id_: str, position: int) -> None:
+    def move_row(self, key: bytes, position: int) -> None:
         """Gives an image's rows the place that it has in this run's listing."""
         with self._guard():
-            self._db.execute("UPDATE rows SET position = ? WHERE id = ?", (position, id_))
+            self._db.execute("UPDATE rows SET position = ? WHERE key = ?", (position, key))
 
     def has_rows(self, place: str) -> bool:
         """Tells whether a table has any row."""
@@ -195,13 +200,22 @@ class Journal:
             for (record,) in self._db.execute(query, (place,)):
                 yield parse_json(record)
 
-    def counts(self) -> dict[str, int]:
-        """Returns how many images have each status."""
-        return dict(self._all("SELECT status, count(*) FROM entries GROUP BY status"))
+    def counts(self, *, only_met: bool = False) -> dict[str, int]:
+        """Returns how many images have each status.
+
+        Args:
+            only_met: whether only images count that this run met: the one it continues may have
+                read other names from standard input.
+        """
+        met = "JOIN met USING (key)" if only_met else ""
+        return dict(self._all(f"SELECT status, count(*) FROM entries {met} GROUP BY status"))
 
     def failures(self, limit: int) -> list[Row]:
-        """Returns the rows of the first images that failed."""
-        query = "SELECT record FROM entries WHERE status = 'failed' ORDER BY key LIMIT ?"
+        """Returns the rows of the first images that this run met and that failed."""
+        query = (
+            "SELECT record FROM entries JOIN met USING (key) WHERE status = 'failed' "
+            "ORDER BY key LIMIT ?"
+        )
         return [parse_json(record) for (record,) in self._all(query, limit)]
 
     def close(self, *, remove: bool = False) -> None:
@@ -213,8 +227,8 @@ class Journal:
             for suffix in ("-wal", "-shm", ""):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
-    def _put(self, place: str, position: int, row: Row) -> None:
-        values = (place, row_id(row), position, json.dumps(row))
+    def _put(self, place: str, key: bytes, position: int, row: Row) -> None:
+        values = (place, key, position, json.dumps(row))
         self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", values)
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from captioner.captioning.caption import Caption
 from captioner.captioning.existing import CaptionExistsError
-from captioner.captioning.file_names import readable
+from captioner.captioning.file_names import name_fields, readable
 from captioner.captioning.folders import ListedImage
 from captioner.captioning.journal import Entry, Journal
 from captioner.captioning.outputs import Outputs
-from captioner.captioning.sheets import sheet_fields
-from captioner.captioning.tables import Row, Table, caption_fields, row_id, row_of
+from captioner.captioning.tables import Row, Table, caption_fields
 from captioner.errors import ImageError
 
 
@@ -21,17 +20,13 @@ class Ledger:
         outputs: where captions go.
         journal: knows the rows of the tables.
         min_confidence: captions below are left for review.
-        with_root: whether rows name the folder that paths are relative to.
     """
 
-    def __init__(
-        self, outputs: Outputs, journal: Journal, *, min_confidence: float, with_root: bool
-    ) -> None:
+    def __init__(self, outputs: Outputs, journal: Journal, *, min_confidence: float) -> None:
         self._outputs = outputs
         self._tables = outputs.tables()
         self._journal = journal
         self._min_confidence = min_confidence
-        self._with_root = with_root
 
     def make_entry(self, listed: ListedImage, position: int, made: Caption | str) -> Entry:
         """Returns what shall be written for an image.
@@ -41,7 +36,7 @@ class Ledger:
             position: its place in the listing.
             made: its caption, or the reason why there is none.
         """
-        row: Row = {**row_of(listed, with_root=self._with_root), "status": "done"}
+        row: Row = {**name_fields(listed.name), "status": "done"}
         entry = Entry(listed.key, position, "done", str(listed.path), row)
         if isinstance(made, str):
             entry.fail(readable(made))
@@ -59,10 +54,11 @@ class Ledger:
     ) -> Row | None:
         """Returns what a table shall say of an image; None takes its row away."""
         if table.name == "review":
-            return dict(entry.row) if entry.status == "review" else None
-        earlier = self._journal.find_row(table.name, row_id(entry.row))
+            is_for_review = entry.status == "review"
+            return {**table.place_fields(listed), **entry.row} if is_for_review else None
+        earlier = self._journal.find_row(table.name, listed.key)
         text = None if earlier is None else earlier.get("caption")
-        row = {**entry.row, **(sheet_fields(listed, table.path) if table.name == "html" else {})}
+        row = {**table.place_fields(listed), **entry.row}
         if isinstance(made, str):  # a failure does not take an earlier caption away
             return row if text is None else earlier
         is_skipping = self._outputs.text.existing == "skip"
@@ -74,9 +70,8 @@ class Ledger:
         """Tells whether nothing is left to do for an image."""
         if self._outputs.text.existing != "skip" or not self._outputs or listed.fault is not None:
             return False
-        id_ = self.row_id(listed)
         for table in self._tables:
-            row = self._journal.find_row(table.name, id_)
+            row = self._journal.find_row(table.name, listed.key)
             if table.name == "review" and self._is_for_review(row):
                 return True
             if table.name != "review" and not _is_whole(row):
@@ -86,7 +81,7 @@ class Ledger:
         return False
 
     def _is_for_review(self, row: Row | None) -> bool:
-        return row is not None and float(row["confidence"]) < self._min_confidence
+        return row is not None and row.get("confidence", 1.0) < self._min_confidence
 
     def check_none_exists(self, listed: ListedImage) -> None:
         """Fails where the request was to fail and an output has a caption of the image already.
@@ -103,14 +98,9 @@ class Ledger:
                 "--existing skip, overwrite, append or prepend."
             )
 
-    def row_id(self, listed: ListedImage) -> str:
-        """Returns what tells the rows of this image from those of others."""
-        return row_id(row_of(listed, with_root=self._with_root))
-
     def _find_captions(self, listed: ListedImage) -> Iterator[str]:
         """Yields the names of the outputs that have a caption of an image."""
-        id_ = self.row_id(listed)
-        yield from (str(t.path) for t in self._tables if self._journal.find_row(t.name, id_))
+        yield from (str(t.path) for t in self._tables if self._journal.find_row(t.name, listed.key))
         with contextlib.suppress(OSError, ImageError):  # told when it comes to writing
             texts = self._outputs.earlier_texts(listed)
             yield from (name for name, text in texts if text is not None)

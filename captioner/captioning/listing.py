@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from captioner.captioning.folders import ListedImage, find_fault, list_folder
@@ -49,6 +49,13 @@ class Listing:
             raise UsageError(f"Nothing to caption at {listed}: no such file or folder.")
 
     def __iter__(self) -> Iterator[ListedImage]:
+        if not self.has_roots:
+            yield from self._list_all()
+        else:
+            for listed in self._list_all():
+                yield replace(listed, mirrored=os.path.join(listed.root, listed.name))
+
+    def _list_all(self) -> Iterator[ListedImage]:
         for path in self.paths:
             yield from self._list_path(path)
         if self.filelist is not None:
@@ -93,6 +100,9 @@ def read_filelist(path: str, *, null_separated: bool = False) -> Iterator[str]:
     Args:
         path: the list, or "-" for standard input. Bytes that are not UTF-8 are kept.
         null_separated: whether names end in NUL instead of a line end.
+
+    Raises:
+        UsageError: a line holds NUL, as in a list in UTF-16 or one for `--null`.
     """
     separator = b"\0" if null_separated else b"\n"
     rest = b""
@@ -113,6 +123,11 @@ def _open_list(path: str) -> AbstractContextManager[IO[bytes]]:
 def _decode_names(names: Sequence[bytes], null_separated: bool) -> Iterator[str]:
     for name in names:
         trimmed = name if null_separated else name.removesuffix(b"\r")
+        if b"\0" in trimmed:
+            raise UsageError(
+                "The --filelist has a NUL inside a line. Save it as UTF-8, or add --null if each "
+                "name ends in NUL, as `find -print0` writes them."
+            )
         if trimmed:
             yield os.fsdecode(trimmed)
 
@@ -137,7 +152,10 @@ def _split_pattern(path: str) -> tuple[str, str]:
 
 
 def _list_pattern(root: str, pattern: str) -> Iterator[ListedImage]:
-    wanted = re.compile(_translate(pattern), re.DOTALL)
+    try:
+        wanted = re.compile(_translate(pattern), re.DOTALL)
+    except re.error as error:
+        raise UsageError(f"{root}{pattern} is no pattern of file names: {error}.") from error
     for listed in list_folder(root, recursive="/" in pattern or "**" in pattern):
         is_folder = not is_image_name(listed.name)  # one that cannot be listed
         if is_folder or wanted.fullmatch(listed.name):
@@ -154,5 +172,7 @@ def _translate(pattern: str) -> str:
 
 
 def _translate_class(part: str) -> str:
+    if part[1:-1] in ("!", "^"):  # a shell takes it as it is
+        return re.escape(part)
     inside = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
     return f"[^{inside[1:]}]" if inside[0] in "!^" else f"[{inside}]"

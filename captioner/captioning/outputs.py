@@ -18,8 +18,12 @@ from captioner.errors import CaptionerError, ImageError, UsageError
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class DiskFullError(CaptionerError):
-    """There is no room left; what was written before is whole."""
+class OutputError(CaptionerError):
+    """An output cannot be written; what was written before is whole."""
+
+
+class DiskFullError(OutputError):
+    """There is no room left."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +135,14 @@ def write_outputs(entry: Entry) -> None:
         if entry.description is not None:
             write_description(Path(entry.image), entry.description)
     except (OSError, ImageError) as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and is_disk_full(error):
             raise disk_full(error, entry.image) from error
         entry.fail(_cause(error))
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Tells whether writing failed for want of room, so that all further writing would."""
+    return error.errno in _NO_ROOM
 
 
 def disk_full(error: OSError, path: Path | str) -> DiskFullError:
@@ -169,9 +178,9 @@ def _holds(path: Path, content: bytes) -> bool:
 
 def _inner_name(listed: ListedImage) -> Path:
     """Returns where an image goes in a mirrored tree: never outside of it."""
-    name = listed.name
+    name = listed.name if listed.mirrored is None else listed.mirrored
     if os.path.isabs(name) or ".." in name.split("/"):
-        name = os.path.abspath(listed.path)
+        name = os.path.abspath(listed.path if listed.mirrored is None else name)
     return Path(*Path(name).parts[1:]) if os.path.isabs(name) else Path(name)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from captioner.captioning.journal import Journal
-from captioner.captioning.outputs import disk_full
+from captioner.captioning.outputs import OutputError, disk_full, is_disk_full
 from captioner.captioning.tables import Table
 from captioner.captioning.writing import replace_content
 
@@ -40,7 +40,7 @@ class Publisher:
         """Makes every table equal to the journal.
 
         Raises:
-            DiskFullError: a table cannot be written; it is as it was.
+            OutputError: a table cannot be written; it is as it was.
         """
         started = time.monotonic()
         for table in self._tables if self._is_behind else ():
@@ -56,4 +56,9 @@ class Publisher:
         try:
             replace_content(table.path, table.render(self._journal.rows(table.name)))
         except OSError as error:
-            raise disk_full(error, table.path) from error
+            if is_disk_full(error):
+                raise disk_full(error, table.path) from error
+            raise OutputError(
+                f"{table.path} cannot be written: {error.strerror}. What was captioned is kept: "
+                "mend the cause and give the same command again; it continues where it stopped."
+            ) from error

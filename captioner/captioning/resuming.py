@@ -9,7 +9,7 @@ from typing import Any
 
 from captioner.captioning.journal import Journal
 from captioner.captioning.listing import Listing
-from captioner.captioning.outputs import Outputs, write_outputs
+from captioner.captioning.outputs import OutputError, Outputs, write_outputs
 from captioner.captioning.publisher import Publisher
 from captioner.captioning.tables import Table, TableName
 
@@ -22,14 +22,21 @@ def choose_journal(listing: Listing, outputs: Outputs) -> Path | None:
     Beside its first table, else in the folder of its sidecars, else (sidecars beside the images,
     or captions inside them) in the user's state folder, since photographs may be read-only and
     nothing hidden should be left among them.
+
+    The folders of the outputs are made, so that no run finds out at its end that it cannot.
+
+    Raises:
+        OutputError: a folder cannot be made.
     """
     tables = outputs.tables()
+    for table in tables:
+        _make_folder(table.path.parent)
+    if outputs.output_dir is not None:
+        _make_folder(outputs.output_dir)
     if tables:
         path = tables[0].path
-        path.parent.mkdir(parents=True, exist_ok=True)
         return path.with_name(f".{path.name}.journal")
     if outputs.output_dir is not None:
-        outputs.output_dir.mkdir(parents=True, exist_ok=True)
         return outputs.output_dir / ".captioner.journal"
     return _state_path(listing) if outputs else None
 
@@ -81,6 +88,16 @@ def identify(listing: Listing, outputs: Outputs, rest: Any) -> dict[str, Any]:
     }
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} cannot be made: {error.strerror}. Name another place for the "
+            "captions."
+        ) from error
+
+
 def _state_path(listing: Listing) -> Path | None:
     home = os.environ.get("XDG_STATE_HOME", "") or os.path.expanduser("~/.local/state")
     named = [os.path.abspath(path) for path in (*listing.paths, listing.filelist or "")]
@@ -111,7 +128,7 @@ def _close_old_run(journal: Journal) -> None:
 
 def _start(journal: Journal, identity: Mapping[str, Any], tables: Sequence[Table]) -> None:
     for table in tables:
-        journal.import_rows(table.name, table.read())
+        journal.import_rows(table.name, ((table.image_key(row), row) for row in table.read()))
     journal.set_facts(
         {_TABLES: {table.name: str(table.path.absolute()) for table in tables}, _IDENTITY: identity}
     )

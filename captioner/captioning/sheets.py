@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from captioner.captioning.file_names import PATH, name_fields
+from captioner.captioning.file_names import name_fields, readable
 from captioner.captioning.folders import ListedImage
 from captioner.errors import ImageError
 from captioner.files import parse_json
 from captioner.report.page import render
 from captioner.report.thumbnail import QUALITIES, make_thumbnail
 
-FOLDER, LINK, THUMBNAIL = "folder", "link", "thumbnail"
+ROOT, FOLDER, LINK, THUMBNAIL = "root", "folder", "link", "thumbnail"
 _THUMBNAIL_BYTES = 10_000  # a thousand photographs make a page of 10 MB
 _FIRST, _LAST = '<script type="application/json" id="rows">\n', "</script>\n"
 _MARK = "@rows@"
@@ -32,11 +32,16 @@ class SheetError(ValueError):
 def sheet_fields(listed: ListedImage, sheet: Path) -> dict[str, Any]:
     """Returns what a sheet shows of an image beside its row: a thumbnail and where it lies.
 
+    `folder` is where its path begins, as it was named. `root` is the same, for images of several
+    roots alone: what `captioner apply` is told is the folder above them then.
+
     Args:
         listed: the image.
         sheet: the file that the page will be.
     """
-    fields: dict[str, Any] = {FOLDER: name_fields(listed.root)[PATH]}
+    fields: dict[str, Any] = {**name_fields(listed.root, FOLDER)}
+    if listed.mirrored is not None:
+        fields[ROOT] = readable(listed.root)
     if listed.fault is not None:
         return fields
     try:
@@ -62,9 +67,13 @@ def render_sheet(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     yield head.encode()
     for row in rows:
         # No "<" can end the element that holds the rows.
-        line = json.dumps(row, ensure_ascii=False).replace("<", "\\u003c")
-        yield line.encode("utf-8") + b"\n"
+        yield encode_row(row).replace(b"<", b"\\u003c") + b"\n"
     yield tail.encode()
+
+
+def encode_row(row: Mapping[str, Any]) -> bytes:
+    """Returns a row as JSON in UTF-8; half an emoji, which UTF-8 has no place for, as `\\ud83d`."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def read_sheet(path: Path) -> Iterator[tuple[int, Any]]:

@@ -1,13 +1,18 @@
 """JSON Lines, CSV and contact sheets: one row an image, read and written as a stream.
 
-A row holds `path` and `status`; where they apply, `root`, `caption`, `log_prob`, `confidence`,
+A row holds `path` and `status`; where they apply, `caption`, `log_prob`, `confidence`,
 `alternatives` and `error`; and `path_base64` where the name is not UTF-8 (see `file_names`).
+
+`path` is relative to the folder that was captioned. Where the table does not lie in it, `root` is
+that folder as seen from the table: captioning two folders into one table, at once or one after
+the other, meets the names of the first again in the second.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +20,15 @@ from typing import Any, Literal
 from captioner.captioning.caption import Caption
 from captioner.captioning.file_names import EXACT_PATH, PATH, name_fields, name_from_fields
 from captioner.captioning.folders import ListedImage
-from captioner.captioning.sheets import read_sheet, render_sheet
+from captioner.captioning.sheets import (
+    FOLDER,
+    ROOT,
+    THUMBNAIL,
+    encode_row,
+    read_sheet,
+    render_sheet,
+    sheet_fields,
+)
 from captioner.errors import CaptionerError
 from captioner.files import parse_json
 
@@ -23,7 +36,7 @@ Row = dict[str, Any]
 TableName = Literal["jsonl", "csv", "html", "review"]
 
 COLUMNS = (
-    "root",
+    ROOT,
     PATH,
     "caption",
     "confidence",
@@ -32,7 +45,10 @@ COLUMNS = (
     "error",
     "alternatives",
     EXACT_PATH,
+    f"{ROOT}_base64",
 )
+_NUMBERS = ("confidence", "log_prob")
+_NO_TEXTS = (*_NUMBERS, "alternatives", THUMBNAIL)
 _DIGITS = 4  # of probabilities; more depend on the machine, and on which images came together
 
 
@@ -60,18 +76,43 @@ class Table:
         """
         if self.path.exists():
             readers = {"csv": _read_csv, "html": _read_sheet}
-            yield from readers.get(self.name, _read_json_lines)(self.path)
+            for number, row in readers.get(self.name, _read_json_lines)(self.path):
+                yield self._check(row, number)
+
+    def place_fields(self, listed: ListedImage) -> Row:
+        """Returns the fields of an image's row that say where its path begins."""
+        if self.name == "html":
+            return sheet_fields(listed, self.path)
+        here = os.path.abspath(self.path.parent)
+        root = os.path.relpath(os.path.abspath(listed.root), here)
+        is_enough = root == "." or os.path.isabs(listed.name)
+        return {} if is_enough else name_fields(root, ROOT)
+
+    def image_key(self, row: Row) -> bytes:
+        """Returns `ListedImage.key` of the image that a row is about.
+
+        Raises:
+            KeyError, ValueError: the row names none.
+        """
+        if self.name == "html":
+            root = name_from_fields(row, FOLDER) if FOLDER in row else ""
+        else:
+            root = os.path.join(self.path.parent, name_from_fields({ROOT: "", **row}, ROOT))
+        return os.fsencode(os.path.abspath(os.path.join(root, name_from_fields(row))))
+
+    def _check(self, row: Any, number: int) -> Row:
+        try:
+            is_sound = _is_sound(row) and self.image_key(row)
+        except (KeyError, ValueError):
+            is_sound = False
+        if not is_sound:
+            raise TableError(_foreign(self.path, number))
+        return dict(row)
 
     def render(self, rows: Iterable[Row]) -> Iterator[bytes]:
         """Yields the file's content, line by line, in UTF-8."""
         renderers = {"csv": _render_csv, "html": render_sheet}
         return renderers.get(self.name, _render_json_lines)(rows)
-
-
-def row_of(listed: ListedImage, *, with_root: bool) -> Row:
-    """Returns the start of an image's row: what names it."""
-    root = {"root": name_fields(listed.root)[PATH]} if with_root else {}
-    return {**root, **name_fields(listed.name)}
 
 
 def caption_fields(caption: Caption, text: str) -> Row:
@@ -91,17 +132,12 @@ def caption_fields(caption: Caption, text: str) -> Row:
     return fields
 
 
-def row_id(row: Mapping[str, Any]) -> str:
-    """Returns what tells rows of one table apart, in ASCII."""
-    return json.dumps([row.get("root", ""), name_from_fields(row)])
-
-
-def _read_json_lines(path: Path) -> Iterator[Row]:
+def _read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     with open(path, encoding="utf-8", newline="\n") as file:
         lines = enumerate(_decoded_lines(file, path), 1)
         for number, line in lines:
             if line.strip():
-                yield _check_row(_parse_json(line), path, number)
+                yield number, _parse_json(line)
 
 
 def _decoded_lines(file: io.TextIOBase, path: Path) -> Iterator[str]:
@@ -118,38 +154,42 @@ def _parse_json(line: str) -> Any:
         return None
 
 
-def _check_row(row: Any, path: Path, number: int) -> Row:
-    try:
-        row_id(row)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise TableError(_foreign(path, number)) from error
-    return dict(row)
+def _is_sound(row: Any) -> bool:
+    """Tells whether everything in a row is of its kind: people edit tables."""
+    return (
+        isinstance(row, dict)
+        and all(key in _NO_TEXTS or isinstance(value, str) for key, value in row.items())
+        and all(isinstance(row.get(key, 0.0), (int, float)) for key in _NUMBERS)
+    )
 
 
-def _read_csv(path: Path) -> Iterator[Row]:
+def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(_decoded_lines(file, path))
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise TableError(_foreign(path, 1))
-        for fields in reader:
-            row: Row = {key: value for key, value in fields.items() if value}
-            for key in ("log_prob", "confidence", "alternatives"):
-                if key in row:
-                    row[key] = _parse_json(row[key])
-            yield _check_row(row, path, reader.line_num)
+        try:
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise TableError(_foreign(path, 1))
+            for fields in reader:
+                row: Row = {key: value for key, value in fields.items() if value}
+                for key in (*_NUMBERS, "alternatives"):
+                    if key in row:
+                        row[key] = _parse_json(row[key])
+                yield reader.line_num, row
+        except csv.Error as error:  # NUL, or a field beyond measure
+            raise TableError(_foreign(path, reader.line_num)) from error
 
 
-def _read_sheet(path: Path) -> Iterator[Row]:
+def _read_sheet(path: Path) -> Iterator[tuple[int, Any]]:
     number = 1
     try:
         for number, row in read_sheet(path):
-            yield _check_row(row, path, number)
+            yield number, row
     except ValueError as error:
         raise TableError(_foreign(path, number)) from error
 
 
 def _render_json_lines(rows: Iterable[Row]) -> Iterator[bytes]:
-    return (json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n" for row in rows)
+    return (encode_row(row) + b"\n" for row in rows)
 
 
 def _render_csv(rows: Iterable[Row]) -> Iterator[bytes]:
@@ -157,13 +197,18 @@ def _render_csv(rows: Iterable[Row]) -> Iterator[bytes]:
     writer = csv.DictWriter(buffer, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     for row in rows:
-        yield buffer.getvalue().encode("utf-8")
+        yield _encode(buffer.getvalue())
         buffer.seek(0)
         buffer.truncate()
         alternatives = row.get("alternatives")
         packed = {} if alternatives is None else {"alternatives": json.dumps(alternatives)}
         writer.writerow({**row, **packed})
-    yield buffer.getvalue().encode("utf-8")
+    yield _encode(buffer.getvalue())
+
+
+def _encode(text: str) -> bytes:
+    # Half an emoji can only stem from an edited table, and CSV has no way to write it.
+    return text.encode("utf-8", "replace")
 
 
 def _foreign(path: Path, number: int) -> str:

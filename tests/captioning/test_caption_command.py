@@ -137,12 +137,39 @@ def test_what_cannot_hold_a_description_is_a_failure(call, photos):
         (["photos", "--review", "r"], "give that as well"),
         (["photos", "--existing", "delete"], "'delete' is not one of"),
         (["photos", "--min-confidence", "2"], "2.0 is not in the range"),
+        (["photos", "--prefix", "caf\udce9", "--jsonl", "c"], "the prefix 'caf\ufffd' cannot be"),
+        (["photos", "--suffix", "\udce9", "--separator", "\udce9"], "\ufffd' and the separator"),
+        (["photos/[z-a].png"], "photos/[z-a].png is no pattern of file names: bad character range"),
+        (["--filelist", "wide.txt"], "has a NUL inside a line. Save it as UTF-8, or add --null"),
     ],
 )
 def test_slips_have_exit_code_2(call, photos, arguments, message):
+    Path("wide.txt").write_text("photos/a.png", encoding="utf-16")
     code, out, err = call("caption", *arguments)
     assert (code, out) == (2, "")
     assert message in err
+
+
+@pytest.mark.parametrize("option", ["--jsonl", "--csv", "--output-dir"])
+def test_a_folder_that_cannot_be_made_is_told_before_any_work(call, photos, option):
+    Path("file").write_text("in the way")
+    code, out, err = call("caption", "photos", "--html", "c.html", option, "file/sub/c")
+    assert (code, out) == (1, "")
+    assert "cannot be made: Not a directory. Name another place" in err
+    assert not Path("c.html").exists()
+
+
+def test_the_folders_of_all_tables_are_made(call, photos):
+    assert call("caption", "photos", "--jsonl", "a/c.jsonl", "--csv", "b/b/c.csv")[0] == 0
+    assert Path("b/b/c.csv").exists()
+
+
+def test_a_dry_run_fails_where_the_run_would(call, photos):
+    (photos / "b.txt").write_text("mine")
+    for more in ([], ["--dry-run"]):
+        code, _, err = call("caption", "photos", "--ext", "txt", "--existing", "fail", *more)
+        assert code == 1
+        assert "b.JPG has a caption already, in photos/b.txt" in err
 
 
 def test_an_unknown_model_is_a_slip(call, photos):

@@ -1,6 +1,7 @@
 """Kills, full disks and second runs: nothing is lost, nothing is done twice."""
 
 import errno
+import io
 import json
 import os
 import random
@@ -128,6 +129,31 @@ def test_a_full_disk_stops_the_run_and_can_be_resumed(photos, tmp_path, monkeypa
     assert (summary.num_done, summary.num_failed) == (6, 0)
     assert engine.num_images == 0, "what was recorded before the disk was full is captioned twice"
     assert len(list(photos.rglob("*.txt"))) == 6
+
+
+def test_other_names_from_standard_input_do_not_count_as_this_run(
+    photos, tmp_path, monkeypatch, draw
+):
+    class Interrupted(ColourEngine):
+        def search(self, features):
+            if self.num_images > 4:
+                raise KeyboardInterrupt
+            return super().search(features)
+
+    def feed(*names):
+        text = "\n".join(str(photos / name) for name in names).encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+        return Listing(filelist="-")
+
+    (photos / "a.png").write_bytes(b"damaged")
+    names = ("a.png", "b.JPG", "c.webp", "d.png", "trips/e.png", "trips/f.jpeg")
+    outputs = Outputs(sidecar_suffix=".txt")
+    with pytest.raises(KeyboardInterrupt):
+        CaptionJob(feed(*names), outputs, lambda: loaded(Interrupted(2))).run()
+    draw("other.png")
+    summary = CaptionJob(feed(tmp_path / "other.png"), outputs, loaded).run()
+    assert (summary.num_done, summary.num_failed, summary.num_resumed) == (1, 0, 0)
+    assert summary.failures == ()
 
 
 def test_another_request_takes_over_what_an_interrupted_one_did(photos, tmp_path):

@@ -13,7 +13,7 @@ from captioner.captioning.existing import CaptionExistsError, CaptionText
 from captioner.captioning.job import CaptionJob, LoadedEngine
 from captioner.captioning.listing import Listing
 from captioner.captioning.outputs import Outputs
-from captioner.captioning.tables import TableError
+from captioner.captioning.tables import Table, TableError
 
 NAMES = ["a.png", "b.JPG", "c.webp", "d.png", "trips/e.png", "trips/f.jpeg"]
 
@@ -205,6 +205,49 @@ def test_a_foreign_table_is_not_touched(photos, tmp_path):
         run(photos, Outputs(jsonl=table))
     assert table.read_text() == '{"colour": "red"}\n'
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"caption": ["a", "b"]},
+        {"confidence": "high"},
+        {"confidence": None},
+        {"path": 7},
+        {"root": 1},
+    ],
+)
+def test_a_row_of_the_wrong_kind_is_told(photos, tmp_path, fields):
+    row = json.dumps({"path": "a.png", "status": "done", "caption": "a", **fields})
+    (tmp_path / "c.jsonl").write_text(row)
+    with pytest.raises(TableError, match=r"c\.jsonl, line 1: this is no row of captions"):
+        run(photos, Outputs(jsonl=tmp_path / "c.jsonl"))
+    assert (tmp_path / "c.jsonl").read_text() == row
+
+
+def test_a_field_beyond_measure_is_told(photos, tmp_path):
+    run(photos, Outputs(csv=tmp_path / "c.csv"))
+    text = (tmp_path / "c.csv").read_text() + f"z.png,{'long ' * 30_000}\n"
+    (tmp_path / "c.csv").write_text(text)
+    with pytest.raises(TableError, match=r"c\.csv, line \d+: this is no row of captions"):
+        run(photos, Outputs(csv=tmp_path / "c.csv"))
+
+
+def test_a_review_row_without_confidence_is_captioned_anew(photos, tmp_path):
+    (tmp_path / "r.jsonl").write_text('{"path": "photos/a.png", "status": "review"}\n')
+    outputs = Outputs(sidecar_suffix=".txt", review=tmp_path / "r.jsonl")
+    assert run(photos, outputs, min_confidence=0.01).num_done > 0
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "html"])
+def test_half_an_emoji_in_a_table_does_no_harm(photos, tmp_path, name):
+    table = Table(name, tmp_path / "c")
+    run(photos, Outputs(**{name: table.path}))
+    rows = [{**row, "caption": "\ud83d half"} for row in table.read()]
+    table.path.write_bytes(b"".join(table.render(rows)))
+    (photos / "a.png").rename(photos / "new.png")
+    assert run(photos, Outputs(**{name: table.path})).num_done == 1
+    assert {row["caption"][1:6] for row in table.read() if row["path"] != "new.png"} == {" half"}
 
 
 def test_a_read_only_folder_is_a_failure_of_its_images(photos):

@@ -120,16 +120,17 @@ def test_very_deep_folders(tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("*.jpg", ["a.jpg", "b.jpg"]),
-        ("[!a]*.*", ["b.jpg", "c.png"]),
+        ("*.jpg", ["[!]e.jpg", "a.jpg", "b.jpg"]),
+        ("[!a]*.*", ["[!]e.jpg", "b.jpg", "c.png"]),
         ("?.png", ["c.png"]),
-        ("**/*.jpg", ["a.jpg", "b.jpg", "sub/d.jpg", "sub/deep/e.jpg"]),
+        ("**/*.jpg", ["[!]e.jpg", "a.jpg", "b.jpg", "sub/d.jpg", "sub/deep/e.jpg"]),
         ("sub/*", ["d.jpg"]),
         ("s*/*.jpg", ["sub/d.jpg"]),
+        ("[!]*", ["[!]e.jpg"]),
     ],
 )
 def test_patterns(tmp_path, pattern, expected):
-    touch(tmp_path, "a.jpg", "b.jpg", "c.png", "a.txt", "sub/d.jpg", "sub/deep/e.jpg")
+    touch(tmp_path, "a.jpg", "b.jpg", "c.png", "a.txt", "sub/d.jpg", "sub/deep/e.jpg", "[!]e.jpg")
     assert [listed.name for listed in Listing([f"{tmp_path}/{pattern}"])] == expected
 
 

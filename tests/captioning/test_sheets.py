@@ -39,7 +39,7 @@ def test_rows_carry_what_a_reviewer_needs(photos, tmp_path):
 def test_other_tables_carry_no_thumbnails(photos, tmp_path):
     make_sheet(photos, tmp_path / "s.html", jsonl=tmp_path / "c.jsonl")
     row = json.loads((tmp_path / "c.jsonl").read_text().splitlines()[0])
-    assert set(row) == {"path", "status", "caption", "log_prob", "confidence"}
+    assert set(row) == {"root", "path", "status", "caption", "log_prob", "confidence"}
 
 
 def test_a_second_run_captions_only_what_is_new(photos, tmp_path):
