@@ -179,8 +179,8 @@ class CaptionJob:
                 ledger.check_none_exists(listed)
                 yield PlannedImage(position, listed)
                 continue
-            if is_new:
-                journal.move_row(listed.key, position)
+            for table in self._tables if is_new else ():
+                journal.move_row(table.name, listed.key, position)
             self._num_skipped += not is_known
             self._num_resumed += is_known
             self._num_passed += 1

@@ -184,10 +184,11 @@ class Journal:
         found = self._all("SELECT record FROM rows WHERE place = ? AND key = ?", place, key)
         return dict(parse_json(found[0][0])) if found else None
 
-    def move_row(self, key: bytes, position: int) -> None:
-        """Gives an image's rows the place that it has in this run's listing."""
+    def move_row(self, place: str, key: bytes, position: int) -> None:
+        """Gives an image's row in a table the position that it has in this run's listing."""
+        query = "UPDATE rows SET position = ? WHERE place = ? AND key = ?"
         with self._guard():
-            self._db.execute("UPDATE rows SET position = ? WHERE key = ?", (position, key))
+            self._db.execute(query, (position, place, key))
 
     def has_rows(self, place: str) -> bool:
         """Tells whether a table has any row."""
