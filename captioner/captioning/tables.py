@@ -167,7 +167,8 @@ def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(_decoded_lines(file, path))
         try:
-            if tuple(reader.fieldnames or ()) != COLUMNS:
+            columns = reader.fieldnames or ()
+            if PATH not in columns or not set(columns) <= set(COLUMNS):
                 raise TableError(_foreign(path, 1))
             for fields in reader:
                 row: Row = {key: value for key, value in fields.items() if value}

@@ -225,6 +225,16 @@ def test_a_row_of_the_wrong_kind_is_told(photos, tmp_path, fields):
     assert (tmp_path / "c.jsonl").read_text() == row
 
 
+def test_a_csv_with_fewer_columns_is_taken_and_one_with_others_is_not(photos, tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("root,path,caption,status\nphotos,a.png,mine,done\n")
+    assert run(photos, Outputs(csv=path)).num_skipped == 1
+    assert {row["path"]: row["caption"] for row in Table("csv", path).read()}["a.png"] == "mine"
+    path.write_text("path,caption,price\na.png,mine,3\n")
+    with pytest.raises(TableError, match=r"c\.csv, line 1: this is no row of captions"):
+        run(photos, Outputs(csv=path))
+
+
 def test_a_field_beyond_measure_is_told(photos, tmp_path):
     run(photos, Outputs(csv=tmp_path / "c.csv"))
     text = (tmp_path / "c.csv").read_text() + f"z.png,{'long ' * 30_000}\n"
