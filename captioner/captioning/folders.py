@@ -48,8 +48,14 @@ class ListedImage:
         return os.fsencode(os.path.abspath(os.path.join(self.root, self.name)))
 
     def has_namesake(self) -> bool:
-        """Tells whether another image in its folder differs from it in the suffix alone."""
+        """Tells whether another file in its folder differs from it in an image's suffix alone.
+
+        `a.jpg` has the namesakes `a.png` and, where that is a file, `a`. `a.jpg.png` counts as
+        having one, so that the name without its suffix is left to `a.jpg`.
+        """
         stem, own_suffix = os.path.splitext(os.path.join(self.root, self.name))
+        if is_image_name(stem) or os.path.isfile(stem):
+            return True
         spellings = ((s, s.upper(), s.title()) for s in IMAGE_SUFFIXES)
         return any(
             suffix != own_suffix and _is_other_file(stem + suffix, stem + own_suffix)

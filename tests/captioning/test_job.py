@@ -121,6 +121,18 @@ def test_namesakes_get_sidecars_of_their_own(photos, draw):
     assert not (photos / "a.txt").exists()
 
 
+def test_no_two_images_have_one_sidecar(tmp_path, draw):
+    names = ["a.jpg", "a.png", "a.jpg.png", "a.JPG.png", "b", "b.png", "c.png", "d.png"]
+    for number, name in enumerate(names):
+        draw("any.png", (number, 0, 0)).rename(tmp_path / name)
+    (tmp_path / "d").mkdir()
+    listing = Listing([str(tmp_path), str(tmp_path / "b")])
+    CaptionJob(listing, Outputs(sidecar_suffix=".txt"), loaded).run()
+    texts = {path.name: path.read_text() for path in tmp_path.glob("*.txt")}
+    assert len(set(texts.values())) == len(texts) == len(names)
+    assert {"b.txt", "c.txt", "d.txt"} < set(texts)
+
+
 def test_a_mirrored_tree_leaves_the_photographs_alone(photos, tmp_path):
     before = sorted(photos.rglob("*"))
     run(photos, Outputs(sidecar_suffix=".caption", output_dir=tmp_path / "out"))
