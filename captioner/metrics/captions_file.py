@@ -4,14 +4,17 @@ Taken are, by suffix and content:
 
 - `.jsonl`: one object a line, {"image_id": ..., "caption": ...};
 - `.json`: a list of such objects, as COCO's results format has it;
-- `.csv`: two columns, image and caption, with or without a header;
-- text: `image<TAB>caption` on each line, or one caption a line in the order of the split.
+- `.csv`: two columns, image and caption, or any with a header that names these two, such as
+  the table of `captioner caption --csv`;
+- text: `image<TAB>caption` on each line, or columns with a header as in `.csv`; or one caption a
+  line in the order of the split.
 
 An image may be named by its id, with or without suffix, folders and `#0`, or by COCO's number.
 """
 
 import csv
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +27,6 @@ from captioner.files import parse_json
 IMAGE_KEYS = ("image_id", "image", "file", "file_name", "filename", "path", "id")
 CAPTION_KEYS = ("caption", "text")
 
-_HEADERS = {(image, caption) for image in IMAGE_KEYS for caption in CAPTION_KEYS}
 _NUM_LISTED = 5  # faults named in an error
 
 NamedCaption = tuple[str, str, str]  # the place, "file:line"; the image's name; its caption
@@ -128,31 +130,43 @@ def _pick(place: str, record: dict[str, Any], keys: Sequence[str]) -> Any:
 def _parse_csv(path: Path, text: str) -> Iterator[NamedCaption]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        for row in reader:
-            if row and not (reader.line_num == 1 and _is_header(row)):
-                yield _parse_row(f"{path}:{reader.line_num}", row, "a comma")
+        rows = ((f"{path}:{reader.line_num}", row) for row in reader if row)
+        yield from _parse_rows(rows, "a comma")
     except csv.Error as error:
         raise ScoreError(f"{path}:{reader.line_num}: this is no CSV: {error}.") from error
 
 
 def _parse_tabs(path: Path, lines: Sequence[str]) -> Iterator[NamedCaption]:
-    for number, line in enumerate(lines, 1):
-        row = line.split("\t")
-        if line.strip() and not (number == 1 and _is_header(row)):
-            yield _parse_row(f"{path}:{number}", row, "a tab")
+    numbered = enumerate(lines, 1)
+    rows = ((f"{path}:{number}", line.split("\t")) for number, line in numbered if line.strip())
+    yield from _parse_rows(rows, "a tab")
 
 
-def _parse_row(place: str, row: Sequence[str], separator: str) -> NamedCaption:
-    if len(row) != 2:
-        raise ScoreError(
-            f"{place}: expected an image, {separator} and a caption; "
-            f"found {len(row)} field{'' if len(row) == 1 else 's'}."
-        )
-    return place, row[0].strip(), row[1]
+def _parse_rows(rows: Iterator[tuple[str, list[str]]], separator: str) -> Iterator[NamedCaption]:
+    """Yields the captions of a table: of two columns, or of any if the first row names them."""
+    first = next(rows, None)
+    if first is None:
+        return
+    columns = _find_columns(first[1])
+    if columns is None:
+        rows = itertools.chain([first], rows)
+    image, caption, num_fields = columns or (0, 1, 2)
+    for place, row in rows:
+        if len(row) != num_fields:
+            pair = f"an image, {separator} and a caption"
+            wanted = f"{num_fields} fields as in the first line" if columns else pair
+            raise ScoreError(
+                f"{place}: expected {wanted}; found {len(row)} field{'' if len(row) == 1 else 's'}."
+            )
+        yield place, row[image].strip(), row[caption]
 
 
-def _is_header(row: Sequence[str]) -> bool:
-    return tuple(field.strip().lower() for field in row) in _HEADERS
+def _find_columns(row: Sequence[str]) -> tuple[int, int, int] | None:
+    """Returns where image and caption stand and the number of columns, if the row is a header."""
+    names = [field.strip().lower() for field in row]
+    images = [names.index(key) for key in IMAGE_KEYS if key in names]
+    captions = [names.index(key) for key in CAPTION_KEYS if key in names]
+    return (images[0], captions[0], len(names)) if images and captions else None
 
 
 def _match_lines(path: Path, lines: Sequence[str], image_ids: Sequence[str]) -> dict[str, str]:

@@ -31,6 +31,8 @@ def write(tmp_path):
                                for key, text in CAPTIONS.items()])),
         ("c.csv", 'image,caption\nbeach/1.jpg,"a dog, running"\nbeach/2.jpg,two men\n'
                   "dog.final.jpg,\n"),
+        ("c.csv", 'root,path,Caption,n\n.,beach/1.jpg,"a dog, running",1\n,beach/2.jpg,two men,\n'
+                  ",dog.final.jpg,,\n"),
         ("c.tsv", "image\tcaption\nbeach/1.jpg\ta dog, running\nbeach/2\ttwo men\ndog.final\t\n"),
         ("c.txt", "beach/1.jpg#0\ta dog, running\nbeach\\2.jpg\ttwo men\n./dog.final.jpg\t"),
         ("c.txt", "a dog, running\ntwo men\n\n"),
@@ -107,6 +109,8 @@ def test_missing_images_are_left_to_the_scores(write):
         ("c.json", "[", "this is no JSON"),
         ("c.csv", '1,a dog, running', r"c\.csv:1: expected an image, a comma and a caption; "
                                       "found 3 fields"),
+        ("c.csv", 'id,n,text\n1,7,a dog\n2,8', r"c\.csv:3: expected 3 fields as in the first line; "
+                                                "found 2 fields"),
         ("c.csv", '1,"a dog', r"c\.csv:1: this is no CSV"),
         ("c.txt", "1\ta dog\n2 two men", r"c\.txt:2: expected an image, a tab and a caption; "
                                          r"found 1 field\."),
