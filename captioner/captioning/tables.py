@@ -8,6 +8,7 @@ that folder as seen from the table: captioning two folders into one table, at on
 the other, meets the names of the first again in the second.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -83,8 +84,9 @@ class Table:
         """Returns the fields of an image's row that say where its path begins."""
         if self.name == "html":
             return sheet_fields(listed, self.path)
-        here = os.path.abspath(self.path.parent)
-        root = os.path.relpath(os.path.abspath(listed.root), here)
+        root = os.path.abspath(listed.root)
+        with contextlib.suppress(ValueError):  # on another drive of Windows
+            root = os.path.relpath(root, os.path.abspath(self.path.parent))
         is_enough = root == "." or os.path.isabs(listed.name)
         return {} if is_enough else name_fields(root, ROOT)
 

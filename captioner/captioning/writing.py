@@ -52,6 +52,8 @@ def replace_content(
             os.fsync(file.fileno())
             if mode is not None:
                 os.chmod(temporary, mode)
+            if sys.platform == "win32":  # where no open file can be renamed
+                file.close()
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -76,6 +78,9 @@ def _create_locked(path: Path) -> int:
 
 def _remove_leftover(path: Path) -> None:
     """Removes a file once nobody writes it; one that its writer has renamed is there no more."""
+    if sys.platform == "win32":  # which refuses where somebody has it open
+        path.unlink(missing_ok=True)
+        return
     with contextlib.suppress(FileNotFoundError):
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
