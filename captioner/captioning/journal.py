@@ -154,8 +154,8 @@ class Journal:
                 )
                 for place, row in entry.rows.items():
                     if row is None:
-                        where = "place = ? AND key = ?"
-                        db.execute(f"DELETE FROM rows WHERE {where}", (place, entry.key))
+                        query = "DELETE FROM rows WHERE place = ? AND key = ?"
+                        db.execute(query, (place, entry.key))
                     else:
                         self._put(place, entry.key, entry.position, row)
 

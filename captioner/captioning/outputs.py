@@ -32,8 +32,8 @@ class Outputs:
 
     Args:
         sidecar_suffix: such as ".txt"; None writes no sidecars.
-        output_dir: sidecars go here, in the images' folder structure; None puts each beside
-            its image.
+        output_dir: sidecars go here, in the images' folder structure, which begins with the
+            folders' own names where several are captioned; None puts each beside its image.
         jsonl: a table in JSON Lines.
         csv: a table in CSV.
         html: a contact sheet, a table for people.

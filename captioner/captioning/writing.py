@@ -83,10 +83,10 @@ def _remove_leftover(path: Path) -> None:
         return
     with contextlib.suppress(FileNotFoundError):
         try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        except FileNotFoundError:
-            raise
-        except OSError:  # a link, or another user's: neither is a writer's of this program
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except (
+            OSError
+        ):  # it is gone, or a link, or another user's: neither is a writer's of this program
             path.unlink()
             return
         with open(descriptor, "rb"):

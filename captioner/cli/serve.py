@@ -119,9 +119,10 @@ def command(
     from captioner.serving.limits import MEGABYTE, Limits
     from captioner.serving.server import bind, run_server
 
-    if not math.isfinite(max_size):
+    max_bytes = max_size * MEGABYTE
+    if not math.isfinite(max_bytes):
         raise UsageError(f"--max-size is a number of megabytes. Received: {max_size}")
-    limits = Limits.for_photographs(max(1, round(max_size * MEGABYTE)), max_files)
+    limits = Limits.for_photographs(max(1, round(max_bytes)), max_files)
     colour = parse_colour(background)
     listener = bind(host, port)
     rules = _choose_rules(listener, host, token, host_names)

@@ -119,6 +119,7 @@ def test_what_others_can_reach_is_known_by_its_address(host, expected):
         (["--model", "nothing-here"], "There is no trained model at 'nothing-here'"),
         (["--host", "a..b"], "cannot listen at a..b, port 0: this is no name of a machine"),
         (["--max-size", "nan"], "a number of megabytes. Received: nan"),
+        (["--max-size", "1e305"], "a number of megabytes. Received: 1e+305"),
         (["--max-size", "inf"], "a number of megabytes. Received: inf"),
         (["--host", "no.such.host.invalid"], "cannot listen at no.such.host.invalid"),
         (["--max-size", "0"], "0.0 is not in the range"),
