@@ -1,6 +1,7 @@
 """The command group: commands are imported when they are called, so `--help` answers at once."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -84,6 +85,8 @@ def captioner() -> None:
 def run_command_line(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code; faults are told in words, on stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter
+    if isinstance(sys.stdout, io.TextIOWrapper):  # captions and names may hold half an emoji
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = captioner.main(list(arguments), prog_name="captioner", standalone_mode=False)
         sys.stdout.flush()

@@ -51,8 +51,7 @@ def command(source: str, out: Path, max_images: int, images: Path | None, artifa
     from captioner.report.evaluation_page import write_report
     from captioner.stages.evaluations import find_captions
 
-    name = Path(source).stem if source.endswith(".toml") else source
-    folder = find_captions(name, artifacts).parent
+    folder = find_captions(source, artifacts).parent
     written = write_report(folder, out, max_images=max_images, photographs=images)
     click.echo(
         f"{written.path}: {written.num_images:,} of {written.num_scored:,} images, "

@@ -44,9 +44,10 @@ class System:
 
     def restrict(self, image_ids: Sequence[str]) -> "System":
         """Returns the same system with some of its images, in the given order."""
+        known = [image_id for image_id in image_ids if image_id in self.captions]
         return replace(
             self,
-            captions={image_id: self.captions[image_id] for image_id in image_ids},
+            captions={image_id: self.captions[image_id] for image_id in known},
             references={image_id: self.references[image_id] for image_id in image_ids},
         )
 
@@ -173,7 +174,9 @@ def keep_common(systems: Sequence[System]) -> list[System]:
     Raises:
         ScoreError: there is no such image.
     """
-    shared = set.intersection(*(set(system.references) for system in systems))
+    shared = set.intersection(
+        *(system.references.keys() & system.captions.keys() for system in systems)
+    )
     image_ids = [image_id for image_id in systems[0].references if image_id in shared]
     if not image_ids:
         raise ScoreError(

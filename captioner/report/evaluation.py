@@ -7,8 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from captioner.errors import ArtifactError
 from captioner.files import parse_json, replace_file, write_json
+from captioner.report.evaluation_schema import (
+    Background,
+    EvaluationScores,
+    ImageRecord,
+    check,
+)
 
 if TYPE_CHECKING:
     from captioner.report.looks import Looks
@@ -97,20 +105,20 @@ def read_evaluation(folder: Path, photographs: Path | None = None) -> Evaluation
         ArtifactError: a file is missing or damaged; the message says how to make it again.
     """
     try:
-        background = parse_json((folder / BACKGROUND).read_text(encoding="utf-8"))
-        scores = parse_json((folder / SCORES).read_text(encoding="utf-8"))
+        background = _read_json(folder / BACKGROUND, Background)
+        scores = _read_json(folder / SCORES, EvaluationScores)
         root = Path(background["photographs"]) if photographs is None else photographs
         with (folder / CAPTIONS).open(encoding="utf-8") as lines:
-            images = tuple(_read_image(parse_json(line), root) for line in lines)
+            images = tuple(_read_image(line, number, root) for number, line in enumerate(lines, 1))
         looks = _read_looks(folder, background, len(images))
     except FileNotFoundError as error:
         raise ArtifactError(
             f"{error.filename} is missing, so there is nothing to report. "
             "`captioner run PIPELINE --stage evaluate` makes it."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ArtifactError(
-            f"What lies in {folder} is damaged or not an evaluation: {_describe(error)}. "
+            f"What lies in {folder} is damaged or not an evaluation: {error}. "
             "`captioner run PIPELINE --stage evaluate --force` makes it again."
         ) from error
     return Evaluation(images, scores, background, looks)
@@ -141,7 +149,16 @@ def _find_common_folder(paths: Iterable[Path]) -> Path:
         return Path(folders[0])
 
 
-def _read_image(record: Mapping[str, Any], root: Path) -> ScoredImage:
+def _read_json(path: Path, schema: type[BaseModel]) -> Mapping[str, Any]:
+    try:
+        content = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    return check(content, schema, path.name)
+
+
+def _read_image(line: str, number: int, root: Path) -> ScoredImage:
+    record = check(parse_json(line), ImageRecord, f"{CAPTIONS}:{number}")
     return ScoredImage(
         image_id=record["image_id"],
         path=root / record["file"],
@@ -165,7 +182,3 @@ def _read_looks(folder: Path, background: Mapping[str, Any], num_images: int) ->
             f"{LOOKS} is of {len(looks.of_image)} images and {CAPTIONS} of {num_images}"
         )
     return looks
-
-
-def _describe(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

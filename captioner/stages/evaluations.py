@@ -17,6 +17,7 @@ from captioner.names import nearest
 from captioner.pipeline.artifacts import POINTERS, read_artifact
 from captioner.pipeline.current import find_current, list_current
 from captioner.report.evaluation import CAPTIONS, SCORES, read_evaluation
+from captioner.report.evaluation_schema import CocoScores, ReferredCaption, check
 
 STAGE = "evaluate"
 References = dict[str, tuple[str, ...]]
@@ -74,12 +75,14 @@ def read_evaluations(names: Sequence[str], artifacts: Path) -> list[Evaluation]:
 
 
 def find_captions(name: str, artifacts: Path) -> Path:
-    """Returns the file of captions that a name stands for.
+    """Returns the file of captions that a name stands for; a pipeline may be named by its file.
 
     Raises:
         UsageError: there is none.
     """
-    if Path(name).is_file():
+    if name.endswith(".toml"):
+        name = Path(name).stem
+    elif Path(name).is_file():
         return Path(name)
     for folder in (Path(name), artifacts / name):
         for candidate in (folder, find_current(folder, STAGE)):
@@ -140,10 +143,11 @@ def check_stored(evaluation: Evaluation, scores: Scores) -> str | None:
 
 def _read_evaluation(name: str, path: Path, references: References) -> Evaluation:
     captions = read_captions_file(path, list(references))
+    captioned = {key: texts for key, texts in references.items() if key in captions}
     stored = _read_stored_scores(path.parent) if path.name == CAPTIONS else {}
     origin = stored.get("signature", {}).get("origin", {})
     configuration = _read_configuration(path.parent) if path.name == CAPTIONS else {}
-    system = System(name.rstrip("/"), captions, references, Origin(**origin))
+    system = System(name.rstrip("/"), captions, captioned, Origin(**origin))
     return Evaluation(path, system, configuration, stored)
 
 
@@ -152,27 +156,31 @@ def _read_references(path: Path) -> References | None:
     if path.suffix != ".jsonl":
         return None
     records = _read_records(path)
-    found = [r for r in records if isinstance(r, dict) and "references" in r]
-    if not found:
+    if not any(isinstance(record, dict) and "references" in record for record in records.values()):
         return None
     try:
-        return {str(r["image_id"]): tuple(map(str, r["references"])) for r in records}
-    except (KeyError, TypeError) as error:
+        checked = [
+            check(record, ReferredCaption, f"{path}:{number}") for number, record in records.items()
+        ]
+    except ValueError as error:
         raise ScoreError(
-            f"{path}: {len(found):,} of {len(records):,} lines have references, and one lacks "
-            f"{error}. Expected image_id, caption and references in each, as captioner writes them."
+            f"{error}. Some lines have references, so each needs image_id, caption and a list "
+            "of references, as captioner writes them."
         ) from error
+    return {str(record["image_id"]): tuple(record["references"]) for record in checked}
 
 
-def _read_records(path: Path) -> list[Any]:
+def _read_records(path: Path) -> dict[int, Any]:
+    """Returns what each line holds, by the number of the line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ScoreError(f"{path}: the captions cannot be read: {error}.") from error
-    records = []
+    records = {}
     for number, line in enumerate(lines, 1):
         try:
-            records += [parse_json(line)] if line.strip() else []
+            if line.strip():
+                records[number] = parse_json(line)
         except ValueError as error:
             raise ScoreError(f"{path}:{number}: this line is no JSON: {error}.") from error
     return records
@@ -181,7 +189,7 @@ def _read_records(path: Path) -> list[Any]:
 def _read_stored_scores(folder: Path) -> dict[str, Any]:
     try:
         stored = parse_json((folder / SCORES).read_text(encoding="utf-8"))["model"]["coco"]
-        Origin(**stored["signature"]["origin"])
+        check(stored, CocoScores, SCORES)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return dict(stored)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -105,6 +107,76 @@ def test_captions_made_elsewhere_borrow_the_references(artifacts, call, tmp_path
     code, _, err = call("mine.csv", tmp_path / "mine.csv")
     assert code == 1
     assert "holds references, so there is nothing to score against" in err
+
+
+@pytest.mark.parametrize("name", ["some.jsonl", "some.csv"])
+def test_captions_of_some_images_need_the_images_in_common(artifacts, call, tmp_path, name):
+    lines = {
+        "some.jsonl": [json.dumps({"image_id": f"sea/{n}", "caption": "two men"}) for n in (3, 2)],
+        "some.csv": ["sea/3,two men", "sea/2,two men"],
+    }[name]
+    (tmp_path / name).write_text("\n".join(lines) + "\n")
+    for order in (["large", name], [name, "large"]):
+        code, out, err = call(*order)
+        assert (code, out) == (2, "")
+        assert "2 images" in err
+        assert "2 of them are the same" in err
+        assert "--common" in err
+        code, out, _ = call(*order, "--common", "--json", "--bootstrap", 10)
+        assert code == 0
+        content = json.loads(out)
+        assert [own["scores"]["num_images"] for own in content["systems"]] == [2, 2]
+        assert any("2 of 3" in warning for warning in content["warnings"])
+    code, out, _ = call("large", name, "--anyway", "--bootstrap", 10)
+    assert code == 0
+    assert "B - A" not in out
+
+
+def test_captions_of_no_image_are_told(artifacts, call, tmp_path):
+    (tmp_path / "none.jsonl").write_text("")
+    for option, message in ((), "none.jsonl 0 images"), (("--common",), "No image is common"):
+        code, out, err = call("large", "none.jsonl", *option)
+        assert code != 0
+        assert out == ""
+        assert message in err
+    code, _, err = call("large", "none.jsonl", "--anyway")
+    assert code == 1
+    assert "no image" in err.lower()
+
+
+@pytest.mark.parametrize("references", ['"two men"', "[null, 1]", "null", "{}"], ids=str)
+def test_references_that_are_no_list_of_captions_are_told(artifacts, call, tmp_path, references):
+    """Text would otherwise be scored letter by letter."""
+    line = f'{{"image_id": "sea/1", "caption": "a dog", "references": {references}}}\n'
+    (tmp_path / "mine.jsonl").write_text(line)
+    code, out, err = call("mine.jsonl", "large", "--anyway", "--bootstrap", 10)
+    assert (code, out) == (1, "")
+    assert "mine.jsonl:1" in err
+
+
+def test_half_an_emoji_is_shown_as_it_is_written_in_json(artifacts, tmp_path):
+    """On a real standard output: one made for tests takes any text."""
+    path = tmp_path / "mine.jsonl"
+    captions = {**CAPTIONS, "sea/3": "a \ud83d cat"}
+    path.write_text(
+        "".join(json.dumps({"image_id": k, "caption": v}) + "\n" for k, v in captions.items())
+    )
+    options = ["--bootstrap", "10", "--html", "page.html"]
+    for option, shown in ([], "a \\ud83d cat"), (["--json"], "a \\ud83d cat"):
+        command = [sys.executable, "-m", "captioner", "compare", "large", "mine.jsonl"]
+        result = subprocess.run(
+            [*command, *options, *option], cwd=tmp_path, capture_output=True, check=True
+        )
+        assert shown in result.stdout.decode()
+    assert json.loads(result.stdout)["examples"][0]["captions"][1] == "a \ud83d cat"
+    assert "\\ud83d" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_pipeline_may_be_named_by_its_file(artifacts, call, tmp_path):
+    (tmp_path / "small.toml").write_text("[train]\nepochs = 1\n")
+    code, out, _ = call("large", "small.toml", "--bootstrap", 10)
+    assert code == 0
+    assert "decoder.units" in out
 
 
 def test_another_split_is_refused_in_words(artifacts, call):

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from collections import defaultdict
 from dataclasses import asdict, replace
 
 import pytest
@@ -13,14 +14,16 @@ from evaluations import (
     make_images,
     make_looks,
 )
-from markupsafe import escape
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from selfcontained import find_policy, find_references
 
 from captioner.errors import ArtifactError
-from captioner.report.charts import chart_losses, chart_scores
+from captioner.report import evaluation_page
+from captioner.report.charts import Chart, chart_losses, chart_scores
 from captioner.report.evaluation import read_evaluation, write_evaluation
 from captioner.report.evaluation_page import write_report
+from captioner.report.gallery import make_cards
 from captioner.report.page import render
 
 
@@ -29,26 +32,32 @@ def html(report):
     return report.read_text(encoding="utf-8")
 
 
-def test_what_is_written_is_read_back(tmp_path):
+@pytest.fixture(scope="module")
+def scores(evaluation):
+    return json.loads((evaluation / "scores.json").read_text(encoding="utf-8"))
+
+
+def test_what_is_written_is_read_back(tmp_path, scores):
     images = make_images(tmp_path, 8)
     looks = make_looks(images)
-    write_evaluation(tmp_path, images, {"model": 1}, BACKGROUND, looks)
+    write_evaluation(tmp_path, images, scores, BACKGROUND, looks)
     evaluation = read_evaluation(tmp_path)
     assert list(evaluation.images) == images
-    assert evaluation.scores == {"model": 1}
+    assert evaluation.scores == scores
     assert evaluation.looks == looks
     told = {"photographs": str(tmp_path / "photos"), "ground": asdict(looks.ground)}
     assert evaluation.background == {**BACKGROUND, **told}
 
 
-def test_texts_that_utf8_has_no_place_for_are_kept_and_shown(tmp_path):
+def test_texts_that_utf8_has_no_place_for_are_kept_and_shown(tmp_path, scores):
     """A file name that is not UTF-8, as Linux may have them, and half of an emoji."""
     image = make_images(tmp_path, 8)[5]
     odd = replace(image, path=image.path.with_name("caf\udce9.jpg"), references=("a \ud83d wall",))
-    write_evaluation(tmp_path, [odd], {"constant_caption": "\ud83d"}, BACKGROUND)
+    scores = {**scores, "constant_caption": "\ud83d"}
+    write_evaluation(tmp_path, [odd], scores, BACKGROUND)
     evaluation = read_evaluation(tmp_path)
     assert evaluation.images == (odd,)
-    assert evaluation.scores == {"constant_caption": "\ud83d"}
+    assert evaluation.scores == scores
 
 
 def test_a_page_with_such_texts_is_written(tmp_path, evaluation):
@@ -61,8 +70,8 @@ def test_a_page_with_such_texts_is_written(tmp_path, evaluation):
     assert "a \\ud83d wall" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_photographs_are_found_where_they_have_moved(tmp_path):
-    write_evaluation(tmp_path, make_images(tmp_path, 8), {}, BACKGROUND)
+def test_photographs_are_found_where_they_have_moved(tmp_path, scores):
+    write_evaluation(tmp_path, make_images(tmp_path, 8), scores, BACKGROUND)
     (tmp_path / "photos").rename(tmp_path / "moved")
     assert not read_evaluation(tmp_path).images[0].path.exists()
     assert read_evaluation(tmp_path, tmp_path / "moved").images[0].path.exists()
@@ -86,6 +95,50 @@ def test_a_damaged_file_is_no_traceback(tmp_path, evaluation, line):
     (folder / "captions.jsonl").write_text(line + "\n")
     with pytest.raises(ArtifactError, match=r"damaged or not an evaluation"):
         write_report(folder, tmp_path / "report.html")
+
+
+NO_CHART = Chart(Markup(""), "", "")
+DAMAGE = [None, "x", float("inf"), [], {}, True, -1, "\ud83d"]
+
+
+@pytest.mark.parametrize("name", ["scores.json", "background.json", "captions.jsonl"])
+def test_any_damaged_value_is_told_or_shown(tmp_path, evaluation, monkeypatch, name):
+    """Each value in turn becomes something else; what is let pass must make a page."""
+    monkeypatch.setattr(evaluation_page, "draw_charts", lambda *_: defaultdict(lambda: NO_CHART))
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluation, folder)
+    first, _, rest = (folder / name).read_text(encoding="utf-8").partition("\n")
+    is_table = name.endswith("l")
+    content = json.loads(first if is_table else f"{first}{rest}")
+    num_refused = num_shown = 0
+    for damaged in _damage(content):
+        text = json.dumps(damaged)
+        (folder / name).write_text(f"{text}\n{rest}" if is_table else text, encoding="utf-8")
+        try:
+            read = read_evaluation(folder)
+        except ArtifactError:
+            num_refused += 1
+        else:
+            evaluation_page.render_report(read, make_cards(read.images[:1], 1, None))
+            num_shown += 1
+    assert num_refused > 10
+    assert num_shown > 5
+
+
+def _damage(content):
+    for value in DAMAGE:
+        yield value
+    for key in list(content) if isinstance(content, dict) else range(min(1, len(content))):
+        kept = content[key]
+        if isinstance(kept, dict | list):
+            for inner in _damage(kept):
+                content[key] = inner
+                yield content
+        else:
+            for value in DAMAGE:
+                content[key] = value
+                yield content
+        content[key] = kept
 
 
 def test_a_damaged_file_of_looks_is_no_traceback(tmp_path, evaluation):
