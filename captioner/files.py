@@ -4,9 +4,12 @@ A reader, or a run that starts after a power cut, sees either the old file or th
 """
 
 import contextlib
+import errno
+import glob
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -47,6 +50,52 @@ def replace_file(path: Path, mode: str = "wb", **open_options: Any) -> Iterator[
             os.unlink(temporary)
         raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def make_folder(path: Path) -> Iterator[Path]:
+    """Opens a hidden folder beside `path` and renames it to `path` when the block succeeds.
+
+    What earlier calls left that were killed is removed first.
+
+    Args:
+        path: the folder to make; it may exist if it is empty, or be a link to an empty one.
+
+    Raises:
+        FileExistsError: there is something at `path`.
+        OSError: the folder cannot be made or the disk is full; `path` is as it was.
+    """
+    if not is_free(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    target = path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{target.name[:64]}."
+    for left in target.parent.glob(f"{glob.escape(prefix)}*{_UNFINISHED}/"):
+        shutil.rmtree(left, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix, suffix=_UNFINISHED))
+    try:
+        yield staging
+        staging.chmod(0o777 & ~_umask())  # mkdtemp makes folders private
+        put_folder(staging, target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def is_free(path: Path) -> bool:
+    """Tells whether a folder can be made at `path`: nothing is there, or an empty folder."""
+    if path.is_dir():
+        return not any(path.iterdir())
+    return not os.path.lexists(path)
+
+
+def put_folder(staging: Path, path: Path) -> None:
+    """Renames a finished folder to `path`, where an empty folder may be, or a link to one."""
+    target = path.resolve()
+    if target.exists():
+        target.rmdir()
+    os.rename(staging, target)
+    sync_folder(target.parent)
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -20,7 +20,7 @@ from captioner.backbones.weights import resolve_weights
 from captioner.captioning.caption import Caption, ImageResult
 from captioner.captioning.engine import CaptionEngine, choose_search
 from captioner.captioning.folders import ListedImage, list_folder
-from captioner.captioning.model_folder import EXPECTATION, VOCABULARY, ModelFolder, find_model
+from captioner.captioning.model_folder import VOCABULARY, ModelFolder, find_model
 from captioner.captioning.stream import caption_stream
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
@@ -29,7 +29,6 @@ from captioner.images import WHITE, Colour, ResizeRule, Source, load_image, open
 
 if TYPE_CHECKING:
     from captioner.captioning.explanation import Explanation
-    from captioner.metrics.expectation import Expectation
 
 Picture = str | Path | bytes | PIL.Image.Image | np.ndarray
 
@@ -76,8 +75,8 @@ class Captioner:
         check_weights(model)
         self._decoder = load_decoders(model.path, precision=find_precision(precision))
         self._vocabulary = Vocabulary.load(model.path / VOCABULARY)
-        self._expectation = _load_expectation(model)
         reads = self._decoder.spec
+        self._expectation = model.expectation(reads.feature_shape[-1])
         self._encoder = load_encoder(
             backbone.name,
             weights=backbone.weights,
@@ -307,13 +306,6 @@ def check_weights(model: ModelFolder) -> None:
             f"{record.digest}, and '{record.weights}' now gives {origin.digest}. Its captions "
             "would be wrong: install the weights it was trained on, or train it again."
         )
-
-
-def _load_expectation(model: ModelFolder) -> "Expectation | None":
-    from captioner.metrics.expectation import Expectation
-
-    path = model.path / EXPECTATION
-    return Expectation.load(path) if path.exists() else None
 
 
 def _grid_side(feature_shape: tuple[int, ...]) -> int | None:

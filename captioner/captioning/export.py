@@ -3,7 +3,6 @@
 `captioner/pretrained/` is made in this way, and a later, better model replaces it in this way.
 """
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from captioner.decoders.members import list_members, member_folder
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import UsageError
-from captioner.files import write_json
+from captioner.files import is_free, make_folder, write_json
 from captioner.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def export_model(
 
     Args:
         model: what to pack.
-        folder: where it goes; made if it is missing, and refused if it holds another model.
+        folder: where it goes: one that is missing or empty. It appears when all is in it.
         search: how captions are best searched for with this model.
         expectation: what people can be expected to say, for captions to be ranked by; None keeps
             the model's own, if it has one.
@@ -46,28 +45,40 @@ def export_model(
         `folder`.
 
     Raises:
-        UsageError: `folder` holds a model already.
+        UsageError: there is something at `folder`.
         DecoderError, VocabularyError: the model is damaged.
     """
-    if (folder / VOCABULARY).exists():
-        raise UsageError(f"{folder} holds a model already. Remove it, or name another folder.")
+    check_destination(folder)
     decoders = [load_decoder(member) for member in list_members(model.path)]
-    check_vocabulary(decoders[0], Vocabulary.load(model.path / VOCABULARY))
+    vocabulary = Vocabulary.load(model.path / VOCABULARY)
+    check_vocabulary(decoders[0], vocabulary)
     backbone = model.read_json(BACKBONE)
     model.backbone()  # says what is wrong with a record that nobody could use
-    folder.mkdir(parents=True, exist_ok=True)
-    for place, decoder in enumerate(decoders):
-        own = member_folder(folder, place)
-        own.mkdir(parents=True, exist_ok=True)
-        save_decoder(own, decoder, dtype="float16")
-    write_json(folder / BACKBONE, backbone)
-    write_json(folder / SEARCH, record_search(search))
-    if expectation is not None:
-        expectation.save(folder / EXPECTATION)
-    elif (model.path / EXPECTATION).exists():
-        shutil.copyfile(model.path / EXPECTATION, folder / EXPECTATION)
-    shutil.copyfile(model.path / VOCABULARY, folder / VOCABULARY)
+    if expectation is None:
+        expectation = model.expectation(decoders[0].spec.feature_shape[-1])
+    with make_folder(folder) as staging:
+        for place, decoder in enumerate(decoders):
+            own = member_folder(staging, place)
+            own.mkdir(parents=True, exist_ok=True)
+            save_decoder(own, decoder, dtype="float16")
+        write_json(staging / BACKBONE, backbone)
+        write_json(staging / SEARCH, record_search(search))
+        vocabulary.save(staging / VOCABULARY)
+        if expectation is not None:
+            expectation.save(staging / EXPECTATION)
     return folder
+
+
+def check_destination(folder: Path) -> None:
+    """Makes sure that a model can be packed into a folder.
+
+    Raises:
+        UsageError: there is something at `folder`.
+    """
+    if not is_free(folder):
+        raise UsageError(
+            f"{folder} exists, and has something in it. Remove it, or name a new or empty folder."
+        )
 
 
 def record_search(search: SearchSettings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captioner.backbones.spec import Size
 from captioner.decoders.members import list_members
@@ -18,6 +18,9 @@ from captioner.errors import DecoderError, UsageError
 from captioner.files import hash_file, parse_json
 from captioner.names import nearest
 from captioner.pipeline.artifacts import POINTERS
+
+if TYPE_CHECKING:
+    from captioner.metrics.expectation import Expectation
 
 DECODER, WEIGHTS, VOCABULARY = "decoder.json", "decoder.weights.h5", "vocabulary.json"
 BACKBONE = "backbone.json"
@@ -90,11 +93,14 @@ class ModelFolder:
         """
         record = self.read_json(BACKBONE)
         try:
-            weights = record["weights"]
+            name, weights = record["name"], record["weights"]
+            source, digest = weights["source"], weights["digest"]
+            if not all(isinstance(text, str) for text in (name, source, digest or "")):
+                raise TypeError("names and digests are text")
             seed = 0 if weights["seed"] is None else int(weights["seed"])
             size = int(record["resize"]["height"]), int(record["resize"]["width"])
-            return BackboneRecord(record["name"], weights["source"], weights["digest"], seed, size)
-        except (KeyError, TypeError, ValueError) as error:
+            return BackboneRecord(name, source, digest, seed, size)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DecoderError(
                 f"{self.path / BACKBONE} does not say which encoder the model needs: {error!r}. "
                 "Train the model again."
@@ -119,6 +125,20 @@ class ModelFolder:
             return replace(SearchSettings(), **record, never_last=never_last)
         except (TypeError, UsageError) as error:
             raise DecoderError(f"{self.path / SEARCH} is damaged: {error}") from error
+
+    def expectation(self, num_features: int) -> "Expectation | None":
+        """Reads what people can be expected to say of an image; None where the model lacks it.
+
+        Args:
+            num_features: of an image, that the model's decoder reads.
+
+        Raises:
+            DecoderError: it is damaged, or of other features.
+        """
+        from captioner.metrics.expectation import Expectation
+
+        path = self.path / EXPECTATION
+        return Expectation.load(path, num_features) if path.exists() else None
 
     def read_json(self, name: str) -> Any:
         """Reads one of its JSON files.
@@ -196,8 +216,8 @@ def _find_shipped() -> ModelFolder:
 
 
 def _find_in(folder: Path, root: Path) -> Path | None:
-    """Returns the folder with the model: this one, its train stage, or what it points to."""
-    for candidate in (folder, folder / "train", *_pointed_to(folder, root)):
+    """Returns the folder with the model: what a pipeline points to, or this one."""
+    for candidate in (folder / "train", *_pointed_to(folder, root), folder):
         if (candidate / DECODER).is_file():
             return candidate
     return None

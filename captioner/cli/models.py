@@ -113,8 +113,11 @@ def _list_pretrained(artifacts: Path) -> list[ListedModel]:
     from captioner.backbones.trained import read_note
 
     def describe(path: Path) -> ListedModel:
-        note = read_note(path)
-        network = None if note is None else note.name
+        try:
+            note = read_note(path)
+        except CaptionerError:  # damaged, which is told when somebody wants them
+            note = None
+        network = "an unknown network" if note is None else note.name
         pipeline, size = path.parents[1].name, path.stat().st_size
         return ListedModel(
             "pretrained", pipeline, size, None, "captioner pretrain", True, str(path), network

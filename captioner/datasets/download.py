@@ -9,11 +9,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from captioner.datasets.archives import extract_archive
+from captioner.datasets.assembly import NO_SUCH_IMAGE
 from captioner.datasets.flickr import IMAGE_FOLDERS, TOKEN_FILES
 from captioner.datasets.formats import read_dataset
 from captioner.datasets.transfer import digest_file_of, download_file
 from captioner.errors import DatasetError, DownloadError, UsageError
-from captioner.files import sync_folder
+from captioner.files import is_free, put_folder
 
 _STAGING = "unpacked"
 BASE_URL = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k"
@@ -24,6 +25,9 @@ ARCHIVES: Mapping[str, str | None] = {
     "Flickr8k_text.zip": None,
     "Flickr8k_Dataset.zip": None,
 }
+
+# Of the lines that name a photograph: the published captions name one that was never there.
+_MAX_SHARE_ABSENT = 0.01
 
 
 def fetch_flickr8k(
@@ -59,7 +63,7 @@ def fetch_flickr8k(
         for name in ARCHIVES:
             if digest_file_of(work / name).exists():
                 os.replace(digest_file_of(work / name), digest_file_of(staging / name))
-        _put_in_place(staging, to)
+        put_folder(staging, to)
         for name in ARCHIVES:
             (work / name).unlink(missing_ok=True)
     return to
@@ -72,7 +76,7 @@ def has_flickr8k(folder: Path) -> bool:
 
 
 def _check_free(to: Path) -> None:
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+    if not is_free(to):
         raise DatasetError(
             f"{to} exists, and has something other than Flickr8k in it. Name a new or empty folder."
         )
@@ -86,7 +90,7 @@ def _check_archives(archives: Sequence[Path]) -> None:
 @contextmanager
 def _work_folder(to: Path) -> Iterator[Path]:
     """Opens the hidden folder beside `to`, for one process at a time."""
-    target = to.absolute()
+    target = to.resolve()
     work = target.parent / f".{target.name}.download"
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -155,16 +159,17 @@ def _check_contents(staging: Path, archives: Sequence[Path]) -> None:
             "to kaggle and dataset.path to its folder."
         )
     try:
-        read_dataset("flickr8k", staging)
+        dataset = read_dataset("flickr8k", staging)
     except DatasetError as error:
         raise DatasetError(
             f"Unpacked, {names} make no Flickr8k; both archives are needed: "
             f"{' and '.join(ARCHIVES)}.\n{error}"
         ) from error
-
-
-def _put_in_place(staging: Path, to: Path) -> None:
-    if to.exists():
-        to.rmdir()  # empty, as was checked
-    os.rename(staging, to)
-    sync_folder(to.absolute().parent)
+    absent = [skip.item for skip in dataset.skips if skip.reason == NO_SUCH_IMAGE]
+    num_found = sum(len(image.captions) for image in dataset.images)
+    if len(absent) > _MAX_SHARE_ABSENT * (num_found + len(absent)):
+        raise DatasetError(
+            f"Unpacked, {names} lack photographs: {len(absent):,} lines name one that is not there "
+            f"(the first is {absent[0]}), and {num_found:,} captions have theirs. Get the archives "
+            "again, or unpack them yourself and set dataset.path to take what there is."
+        )

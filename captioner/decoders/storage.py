@@ -99,12 +99,14 @@ def _read_weights(path: Path) -> dict[str, np.ndarray]:
 
     def collect(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
+            if item.dtype.kind != "f":
+                raise TypeError(f"{name} holds {item.dtype}, no floating-point numbers")
             arrays[name] = item[()]
 
     try:
         with h5py.File(path, "r") as h5:
             h5.visititems(collect)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise DecoderError(
             f"{path}: the decoder's weights cannot be read: {error}. Run the train stage again."
         ) from error

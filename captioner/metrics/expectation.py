@@ -8,6 +8,7 @@ Dimension key: N images, T training images, F features, G n-grams, R rank, H cap
 words, E distinct n-grams of each caption, O = 4 n-gram orders.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from captioner.metrics.agreement import (
     expect_precision,
 )
 from captioner.metrics.feature_scale import FeatureScale
-from captioner.metrics.ngrams import CaptionNgrams, count_caption_ngrams
+from captioner.metrics.ngrams import NUM_ORDERS, CaptionNgrams, count_caption_ngrams
 from captioner.metrics.tf_idf import find
 from captioner.text.tokens import TokenisedCaptions
 
@@ -142,11 +143,16 @@ class Expectation:
             np.savez(file, version=np.array(_VERSION), **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> "Expectation":
+    def load(cls, path: Path, num_features: int) -> "Expectation":
         """Reads what `save` wrote.
 
+        Args:
+            path: the file.
+            num_features: F, of the images that are to be judged.
+
         Raises:
-            DecoderError: the file cannot be read, is damaged, or of a later version.
+            DecoderError: the file cannot be read, is damaged, of a later version, or of images
+                with another number of features.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -162,6 +168,11 @@ class Expectation:
                 f"{path} is of version {version}, and this captioner reads version {_VERSION}. "
                 "Update captioner, or export the model again."
             )
+        if faults := list(_find_faults(arrays, num_features)):
+            raise DecoderError(
+                f"{path} does not fit the model: {'; '.join(faults)}. Export the model again, or "
+                "remove the file to search without."
+            )
         arrays |= {name: arrays[name].astype(np.float32) for name in ("map_FR", "table_GR")}
         return cls(**arrays)
 
@@ -169,6 +180,18 @@ class Expectation:
 def average_places(features: np.ndarray) -> np.ndarray:
     """Returns one vector an image, float32 (N, F), of features (N, F) or (N, ..., F)."""
     return features.reshape(len(features), -1, features.shape[-1]).mean(axis=1, dtype=np.float32)
+
+
+def _find_faults(arrays: Mapping[str, np.ndarray], num_features: int) -> Iterator[str]:
+    """Yields which arrays have other sizes or kinds of numbers than `Expectation` says."""
+    rank = arrays["map_FR"].shape[-1] if arrays["map_FR"].ndim else 0
+    sizes = {"F": num_features, "R": rank, "G": arrays["keys_G"].size, "O": NUM_ORDERS}
+    for name, array in arrays.items():
+        dimensions = name.rpartition("_")[2] if name != "unknown_rarity" else ""
+        shape = tuple(sizes[letter] for letter in dimensions)
+        kind = "u" if name == "keys_G" else "f"
+        if array.shape != shape or array.dtype.kind != kind:
+            yield f"{name} is {array.dtype} {array.shape}, not {shape}"
 
 
 def _share_ngrams(

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from random_model import make_model
 from captioner.captioning import caption, captioner, existing, file_names
 from captioner.captioning.captioner import Captioner
 from captioner.captioning.model_folder import SHIPPED, find_model, list_models
+from captioner.cli.app import run_command_line
 from captioner.errors import DecoderError, ImageError, UsageError
 from captioner.files import write_json
 
@@ -136,6 +138,33 @@ def test_a_model_without_an_encoder_is_refused(tmp_path):
     (model / "backbone.json").unlink()
     with pytest.raises(DecoderError, match=r"backbone\.json: this part of the model cannot be"):
         Captioner.load(model)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("name", ["a"]), ("weights", 3), ("weights", {}), ("resize", {"height": 1e999, "width": 2})],
+)
+def test_a_damaged_record_of_the_encoder_is_told_and_hides_no_other_model(
+    tmp_path, capsys, key, value
+):
+    for name in ("one", "two"):
+        make_model(tmp_path / "artifacts" / name)
+        write_json(tmp_path / "artifacts" / name / "pipeline.json", {})
+    record = tmp_path / "artifacts" / "one" / "backbone.json"
+    write_json(record, {**json.loads(record.read_text()), key: value})
+    with pytest.raises(DecoderError, match="does not say which encoder the model needs"):
+        Captioner.load(tmp_path / "artifacts" / "one")
+    assert run_command_line(["models", "--artifacts", str(tmp_path / "artifacts")]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"one +no encoder", out)
+    assert re.search(r"two +needs efficientnet_lite0", out)
+
+
+def test_a_model_packed_where_a_pipeline_keeps_its_results_does_not_hide_its_model(tmp_path):
+    trained = make_model(tmp_path / "train" / "0123456789abcdef")
+    make_model(tmp_path / "scenes")
+    write_json(tmp_path / "scenes" / "pipeline.json", {"train": "0123456789abcdef" * 4})
+    assert find_model("scenes", tmp_path).path == trained
 
 
 def test_the_digest_moves_with_everything_that_decides_captions(tmp_path):

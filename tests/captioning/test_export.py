@@ -1,6 +1,11 @@
 """Packing a model: half the size, the same captions."""
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,10 +41,51 @@ def test_weights_are_halved_and_the_search_is_recorded(model, tmp_path):
     assert (packed.path / weights).stat().st_size < (model.path / weights).stat().st_size
 
 
-def test_a_folder_with_a_model_is_left_alone(model, tmp_path):
-    export_model(model, tmp_path / "packed", SearchSettings())
-    with pytest.raises(UsageError, match="holds a model already"):
+@pytest.mark.parametrize("content", ["vocabulary.json", "pipeline.json", "members/1", "notes.txt"])
+def test_a_folder_with_something_in_it_is_left_alone(model, tmp_path, content):
+    (tmp_path / "packed" / content).mkdir(parents=True)
+    with pytest.raises(UsageError, match="exists, and has something in it"):
         export_model(model, tmp_path / "packed", SearchSettings())
+    assert [path.name for path in (tmp_path / "packed").iterdir()] == [content.split("/")[0]]
+    assert run_command_line(["export", str(model.path), "--to", str(tmp_path / "packed")]) == 2
+
+
+def test_an_empty_folder_or_a_link_to_one_is_taken(model, tmp_path):
+    (tmp_path / "far" / "empty").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "empty")
+    export_model(model, tmp_path / "link", SearchSettings())
+    assert (tmp_path / "link").is_symlink()
+    assert ModelFolder(tmp_path / "far" / "empty", "").search() == SearchSettings()
+
+
+def test_an_export_that_is_killed_leaves_nothing_that_the_next_one_takes(model, tmp_path):
+    """Three members, of which the first export gets through one or two."""
+    for member in (1, 2):
+        shutil.copytree(model.path, tmp_path / "three" / "members" / str(member))
+    shutil.copytree(model.path, tmp_path / "three", dirs_exist_ok=True)
+    script = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from captioner.captioning import export\n"
+        "from captioner.captioning.model_folder import ModelFolder\n"
+        "from captioner.decoding.settings import SearchSettings as Search\n"
+        "save, saved = export.save_decoder, []\n"
+        "def die(folder, *args, **options):\n"
+        "    save(folder, *args, **options)\n"
+        "    saved.append(folder)\n"
+        "    if len(saved) == 2:\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "export.save_decoder = die\n"
+        "export.export_model(ModelFolder(Path(sys.argv[1]), ''), Path(sys.argv[2]), Search())\n"
+    )
+    out = tmp_path / "out" / "packed"
+    killed = subprocess.run([sys.executable, "-c", script, tmp_path / "three", out])
+    assert killed.returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert len(list(out.parent.iterdir())) == 1, "what was begun lies in a hidden folder"
+    export_model(model, out, SearchSettings())
+    assert not (out / "members").exists()
+    assert list(out.parent.iterdir()) == [out]
 
 
 def test_the_command(model, tmp_path, capsys):
@@ -101,6 +147,21 @@ def test_a_model_with_a_damaged_expectation_is_refused(model):
     (model.path / "expectation.npz").write_bytes(b"torn")
     with pytest.raises(DecoderError, match=r"expectation\.npz cannot be read"):
         Captioner(model)
+
+
+def test_an_expectation_of_other_features_is_refused(model, tmp_path):
+    expected = expect_only([4, 5, 6])
+    wider = replace(
+        expected,
+        mean_F=np.zeros(1281, np.float32),
+        factor_F=np.ones(1281, np.float32),
+        map_FR=np.zeros((1281, 1), np.float32),
+    )
+    wider.save(model.path / "expectation.npz")
+    with pytest.raises(DecoderError, match=r"mean_F is float32 \(1281,\), not \(1280,\)"):
+        Captioner(model)
+    with pytest.raises(DecoderError, match="does not fit the model"):
+        export_model(model, tmp_path / "packed", SearchSettings())
 
 
 @pytest.mark.parametrize("content", [b"[]", b"\0" * 50, b""])

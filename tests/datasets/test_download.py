@@ -80,6 +80,31 @@ def test_one_archive_alone_is_not_enough(zips, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_archives_that_lack_photographs_are_refused(zips, tmp_path):
+    tokens = "".join(f"{number}.jpg#0\tA dog .\n" for number in range(100))
+    names = [f"{number}.jpg" for number in range(100)]
+    for num_photographs, is_taken in (99, True), (98, False):
+        with zipfile.ZipFile(zips[0], "w") as file:
+            for name in names[:num_photographs]:
+                file.writestr(f"Flicker8k_Dataset/{name}", "photograph")
+        with zipfile.ZipFile(zips[1], "w") as file:
+            file.writestr("Flickr8k.token.txt", tokens)
+        if is_taken:
+            assert fetch_flickr8k(tmp_path / "taken", from_zip=zips).is_dir()
+        else:
+            with pytest.raises(DatasetError, match=r"lack photographs: 2 lines .* 98 captions"):
+                fetch_flickr8k(tmp_path / "refused", from_zip=zips)
+    assert not (tmp_path / "refused").exists()
+
+
+def test_a_link_to_an_empty_folder_stays_a_link(zips, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "far")
+    fetch_flickr8k(tmp_path / "data", from_zip=zips)
+    assert (tmp_path / "data").is_symlink()
+    assert (tmp_path / "far" / "Flickr8k.token.txt").exists()
+
+
 def test_kaggles_archive_is_recognised(tmp_path):
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as file:
         file.writestr("captions.txt", "image,caption\n1.jpg,A dog .\n")

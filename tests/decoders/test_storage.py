@@ -60,6 +60,17 @@ def test_a_missing_weight_is_named(tmp_path):
         load_decoder(tmp_path)
 
 
+@pytest.mark.parametrize("numbers", [b"text", 3, True, 2j])
+def test_weights_that_are_no_numbers_are_named(tmp_path, numbers):
+    save_decoder(tmp_path, make_decoder())
+    with h5py.File(tmp_path / "decoder.weights.h5", "a") as h5:
+        shape = h5["lstm/bias"].shape
+        del h5["lstm/bias"]
+        h5["lstm/bias"] = np.full(shape, numbers)
+    with pytest.raises(DecoderError, match=r"lstm/bias holds .*, no floating-point numbers"):
+        load_decoder(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["decoder.json", "decoder.weights.h5"])
 @pytest.mark.parametrize("content", [None, b"", b"not a file of this kind"])
 def test_missing_and_damaged_files_are_named(tmp_path, name, content):

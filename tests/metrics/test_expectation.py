@@ -80,14 +80,16 @@ def test_a_file_gives_back_what_was_written(captions, vectors, tmp_path):
     learnt.save(tmp_path / "expectation.npz")
     words, images = np.array([[*DOG, 0], BOY]), np.array([0, 1])
     for ours, theirs in zip(
-        Expectation.load(tmp_path / "expectation.npz").score(words, vectors[:2], images),
+        Expectation.load(tmp_path / "expectation.npz", vectors.shape[1]).score(
+            words, vectors[:2], images
+        ),
         learnt.score(words, vectors[:2], images),
         strict=True,
     ):
         np.testing.assert_allclose(ours, theirs, atol=0.02)
 
 
-@pytest.mark.parametrize("damage", ["torn", "empty", "absent", "later"])
+@pytest.mark.parametrize("damage", ["torn", "empty", "absent", "later", "names"])
 def test_a_file_that_cannot_be_used_is_said_so(captions, vectors, tmp_path, damage):
     path = tmp_path / "expectation.npz"
     learnt = Expectation.learn(captions, vectors)
@@ -98,11 +100,28 @@ def test_a_file_that_cannot_be_used_is_said_so(captions, vectors, tmp_path, dama
         path.write_bytes(b"")
     elif damage == "absent":
         path.unlink()
+    elif damage == "names":
+        np.savez(path, version=np.array(1))
     else:
         with np.load(path) as file:
             np.savez(path, **{**file, "version": np.array(2)})
     with pytest.raises(DecoderError, match=r"expectation\.npz (cannot be read|is of version 2)"):
-        Expectation.load(path)
+        Expectation.load(path, vectors.shape[1])
+
+
+def test_a_file_of_other_features_or_sizes_is_said_so(captions, vectors, tmp_path):
+    path = tmp_path / "expectation.npz"
+    Expectation.learn(captions, vectors).save(path)
+    num_features = vectors.shape[1]
+    with pytest.raises(DecoderError, match=rf"mean_F is float32 \({num_features},\), not"):
+        Expectation.load(path, num_features + 1)
+    with np.load(path) as file:
+        arrays = dict(file)
+    for name in arrays.keys() - {"version"}:
+        for damaged in (arrays[name][None], arrays[name].astype(complex), np.array("x")):
+            np.savez(path, **{**arrays, name: damaged})
+            with pytest.raises(DecoderError, match=f"does not fit the model: .*{name} is"):
+                Expectation.load(path, num_features)
 
 
 def test_too_little_to_learn_from_is_refused(captions, vectors):
