@@ -8,6 +8,7 @@ file that cannot be used raises one error, `ImageError`, that names the file and
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,12 +23,43 @@ from captioner.resizing import WHITE, Colour, ResizeRule
 
 Source = str | Path | bytes | Image.Image | np.ndarray
 
-MAX_PIXELS = 150_000_000  # of one image; decoded it takes three bytes a pixel and more
+MAX_PIXELS = 150_000_000  # of one image; decoded it takes four bytes a pixel and more
 
+_STRIP_ROWS = 256
+_ORIENTATION = 0x0112  # of EXIF; 1 is upright
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 # We check the header against a limit of our own, so Pillow's warning would only repeat it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class _PixelRoom:
+    """How many pixels may be decoded at the same time, whatever the number of threads.
+
+    Those who want more than is left wait in turn, so that a large image is not overtaken for ever
+    by small ones.
+    """
+
+    def __init__(self, num_pixels: int) -> None:
+        self._left = self._size = num_pixels
+        self._turn = threading.Lock()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, num_pixels: int) -> Iterator[None]:
+        wanted = min(num_pixels, self._size)
+        with self._turn, self._changed:
+            self._changed.wait_for(lambda: self._left >= wanted)
+            self._left -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += wanted
+                self._changed.notify()
+
+
+_DECODING = _PixelRoom(MAX_PIXELS)
 
 
 def load_image(
@@ -88,7 +120,7 @@ def open_image(
     if isinstance(source, np.ndarray):
         source = _image_of_array(source, name)
     if isinstance(source, Image.Image):  # the caller's own: it is not to be reduced
-        return _decode(source, name, background, max_pixels, size_hint=None)
+        return _decode(source, name, background, max_pixels, size_hint=None).copy()
     with _open_file(source) as file, _open_header(file, name) as image:
         return _decode(image, name, background, max_pixels, size_hint)
 
@@ -185,8 +217,9 @@ def _decode(
         )
     try:
         _reduce_jpeg(image, size_hint)
-        image.load()
-        return _to_rgb(_upright(image), background)
+        with _DECODING.hold(image.width * image.height):
+            image.load()
+            return _to_rgb(_upright(image), background)
     except (KeyboardInterrupt, SystemExit):
         raise
     except MemoryError as error:
@@ -203,7 +236,10 @@ def _reduce_jpeg(image: Image.Image, size_hint: tuple[int, int] | None) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Returns the image as it is to be looked at; itself where it is already, without a copy."""
     try:
+        if image.getexif().get(_ORIENTATION, 1) == 1:
+            return image
         return ImageOps.exif_transpose(image)
     except Exception:  # a damaged EXIF block does not make the picture unusable
         return image
@@ -211,15 +247,31 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image, background: Colour) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values_HW = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
-        return _scale_grey(values_HW, _full_scale(image.mode, values_HW.max())).convert("RGB")
+        return _scale_grey(np.asarray(image), image.mode).convert("RGB")
     if image.mode == "LAB":
         return _lab_to_rgb(image)
     if image.mode == "La":  # premultiplied; Pillow takes it no further than to LA
         image = image.convert("LA")
     if image.has_transparency_data:
-        return _lay_on(image.convert("RGBA"), background)
-    return image.convert("RGB")
+        return _lay_on(image, background)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _scale_grey(values_HW: np.ndarray, mode: str) -> Image.Image:
+    """Returns grey of more than 8 bits a pixel with 8.
+
+    It is made in strips, as 64 bits a pixel are needed on the way.
+    """
+    strips = [slice(top, top + _STRIP_ROWS) for top in range(0, len(values_HW), _STRIP_ROWS)]
+    full = _full_scale(mode, max(_as_numbers(values_HW[rows]).max() for rows in strips))
+    grey_HW = np.empty(values_HW.shape, np.uint8)
+    for rows in strips:
+        grey_HW[rows] = np.clip(_as_numbers(values_HW[rows]) * (255.0 / full) + 0.5, 0, 255)
+    return Image.fromarray(grey_HW)
+
+
+def _as_numbers(values_HW: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(values_HW.astype(np.float64), posinf=0.0, neginf=0.0)
 
 
 def _full_scale(mode: str, highest: float) -> float:
@@ -230,10 +282,6 @@ def _full_scale(mode: str, highest: float) -> float:
     return next((step for step in steps if highest <= step), highest)
 
 
-def _scale_grey(values_HW: np.ndarray, full: float) -> Image.Image:
-    return Image.fromarray(np.clip(values_HW * (255.0 / full) + 0.5, 0, 255).astype(np.uint8))
-
-
 def _lab_to_rgb(image: Image.Image) -> Image.Image:
     profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     converted = ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
@@ -241,8 +289,14 @@ def _lab_to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _lay_on(image: Image.Image, background: Colour) -> Image.Image:
-    ground = Image.new("RGBA", image.size, (*background, 255))
-    return Image.alpha_composite(ground, image).convert("RGB")
+    """Returns the image over a colour, made in strips: whole, it would be there five times."""
+    laid = Image.new("RGB", image.size)
+    for top in range(0, image.height, _STRIP_ROWS):
+        rows = min(_STRIP_ROWS, image.height - top)
+        strip = image.crop((0, top, image.width, top + rows)).convert("RGBA")
+        ground = Image.new("RGBA", strip.size, (*background, 255))
+        laid.paste(Image.alpha_composite(ground, strip).convert("RGB"), (0, top))
+    return laid
 
 
 def _image_of_array(array: np.ndarray, name: str) -> Image.Image:

@@ -4,7 +4,9 @@ import contextlib
 import io
 import os
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from captioner import images
 from captioner.errors import ImageError, UsageError
 from captioner.images import ResizeRule, load_image, open_image
 
@@ -128,6 +131,55 @@ def test_what_is_transparent_shows_the_background(mode):
         content = content_of(image.convert(mode), "TIFF" if mode == "PA" else "PNG")
     assert (load_image(content) == 255).all()
     assert (load_image(content, background=GREEN) == GREEN).all()
+
+
+def test_a_tall_image_is_laid_on_the_background_from_top_to_bottom():
+    """In strips, so that a large one does not take its size several times over."""
+    values = np.random.default_rng(0).integers(0, 256, (777, 9, 4), dtype=np.uint8)
+    image = Image.fromarray(values)
+    ground = Image.new("RGBA", image.size, (*GREEN, 255))
+    whole = Image.alpha_composite(ground, image).convert("RGB")
+    laid = load_image(content_of(image, "PNG"), background=GREEN)
+    np.testing.assert_array_equal(laid, np.asarray(whole))
+
+
+def test_tall_grey_of_16_bits_has_one_scale_from_top_to_bottom():
+    values = np.random.default_rng(0).integers(0, 65536, (777, 9), dtype=np.uint16)
+    grey = load_image(content_of(Image.fromarray(values), "PNG"))[..., 0]
+    np.testing.assert_array_equal(grey, (values * (255 / 65535) + 0.5).astype(np.uint8))
+    signed = Image.fromarray(np.linspace(0, 600, 777 * 9).reshape(777, 9).astype(np.int32))
+    assert load_image(signed).max() == round(255 * 600 / 65535)
+
+
+def test_an_image_of_ones_own_is_left_alone():
+    image = halves()
+    opened = open_image(image)
+    opened.paste(GREEN, (0, 0, *opened.size))
+    assert_halves(np.asarray(image))
+
+
+def test_threads_share_what_may_be_decoded_at_a_time(monkeypatch):
+    """Eight threads, room for two images of 100 pixels; one of 500 gets in as well."""
+    monkeypatch.setattr(images, "_DECODING", images._PixelRoom(200))
+    held, most = [], []
+
+    def look(image, background):
+        held.append(image.width * image.height)
+        most.append(sum(held))
+        time.sleep(0.01)
+        held.remove(image.width * image.height)
+        return to_rgb(image, background)
+
+    to_rgb = images._to_rgb
+    monkeypatch.setattr(images, "_to_rgb", look)
+    small, large = (content_of(halves(size=size), "PNG") for size in ((10, 10), (25, 20)))
+    with ThreadPoolExecutor(8) as threads:
+        shapes = list(
+            threads.map(lambda c: load_image(c).shape, [small] * 10 + [large] + [small] * 10)
+        )
+    assert max(shapes) == (20, 25, 3)
+    assert max(most) == 500
+    assert sorted(set(most)) == [100, 200, 500], "never 300, and nothing beside the large one"
 
 
 def test_half_transparent_is_mixed():

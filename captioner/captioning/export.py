@@ -13,13 +13,13 @@ from captioner.captioning.model_folder import (
     SEARCH_KEYS,
     VOCABULARY,
     ModelFolder,
+    check_destination,
 )
 from captioner.decoders.captions import check_vocabulary
 from captioner.decoders.members import list_members, member_folder
 from captioner.decoders.storage import load_decoder, save_decoder
 from captioner.decoding.settings import SearchSettings
-from captioner.errors import UsageError
-from captioner.files import is_free, make_folder, write_json
+from captioner.files import make_folder, write_json
 from captioner.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -67,18 +67,6 @@ def export_model(
         if expectation is not None:
             expectation.save(staging / EXPECTATION)
     return folder
-
-
-def check_destination(folder: Path) -> None:
-    """Makes sure that a model can be packed into a folder.
-
-    Raises:
-        UsageError: there is something at `folder`.
-    """
-    if not is_free(folder):
-        raise UsageError(
-            f"{folder} exists, and has something in it. Remove it, or name a new or empty folder."
-        )
 
 
 def record_search(search: SearchSettings) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from captioner.backbones.spec import Size
 from captioner.decoders.members import list_members
 from captioner.decoding.settings import SearchSettings
 from captioner.errors import DecoderError, UsageError
-from captioner.files import hash_file, parse_json
+from captioner.files import hash_file, is_free, parse_json
 from captioner.names import nearest
 from captioner.pipeline.artifacts import POINTERS
 
@@ -203,6 +203,18 @@ def list_models(artifacts: Path | None = None) -> list[ModelFolder]:
         if found is not None:
             models.append(ModelFolder(found, pointers.parent.name))
     return models
+
+
+def check_destination(folder: Path) -> None:
+    """Makes sure that a model can be packed into a folder.
+
+    Raises:
+        UsageError: there is something at `folder`.
+    """
+    if not is_free(folder):
+        raise UsageError(
+            f"{folder} exists, and has something in it. Remove it, or name a new or empty folder."
+        )
 
 
 def _find_shipped() -> ModelFolder:

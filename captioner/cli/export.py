@@ -73,9 +73,10 @@ def command(
 
     The folder holds all it takes to caption photographs but the encoder's own weights.
     """
-    from captioner.captioning.model_folder import find_model
+    from captioner.captioning.model_folder import check_destination, find_model
     from captioner.cli.tensorflow import load_tensorflow
 
+    check_destination(folder)
     found = find_model(model, artifacts)
     wishes: dict[str, Any] = {
         "num_beams": beam,
