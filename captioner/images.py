@@ -29,6 +29,11 @@ _STRIP_ROWS = 256
 _ORIENTATION = 0x0112  # of EXIF; 1 is upright
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
+# Pillow keeps pixels in blocks of this size. In its own, of 16 MB, what large images took stays
+# with the process for each thread that ever had one: glibc gives back blocks of 32 MB and more
+# at once, and keeps smaller ones once it has seen them freed.
+Image.core.set_block_size(1 << 26)
+
 # We check the header against a limit of our own, so Pillow's warning would only repeat it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -87,13 +92,9 @@ def load_image(
 
         image_HWC = load_image("beach.jpg", ResizeRule(224, 224))
     """
-    image = open_image(
-        source,
-        background=background,
-        max_pixels=max_pixels,
-        size_hint=None if rule is None else (rule.width, rule.height),
-    )
-    return np.asarray(image if rule is None else rule.apply(image, background))
+    size_hint = None if rule is None else (rule.width, rule.height)
+    with _decoded(source, background, max_pixels, size_hint) as image:
+        return np.asarray(image if rule is None else rule.apply(image, background))
 
 
 def open_image(
@@ -116,13 +117,27 @@ def open_image(
     Raises:
         ImageError: the image cannot be used; says which and why.
     """
+    with _decoded(source, background, max_pixels, size_hint) as image:
+        return image
+
+
+@contextmanager
+def _decoded(
+    source: Source, background: Colour, max_pixels: int, size_hint: tuple[int, int] | None
+) -> Iterator[Image.Image]:
+    """Opens an image; its share of what may be decoded at a time is held until the block ends."""
     name = _name(source)
     if isinstance(source, np.ndarray):
         source = _image_of_array(source, name)
-    if isinstance(source, Image.Image):  # the caller's own: it is not to be reduced
-        return _decode(source, name, background, max_pixels, size_hint=None).copy()
+    if isinstance(source, Image.Image):  # the caller's own: neither to be reduced nor changed
+        _check_size(source, name, max_pixels)
+        yield _decode(source, name, background).copy()
+        return
     with _open_file(source) as file, _open_header(file, name) as image:
-        return _decode(image, name, background, max_pixels, size_hint)
+        _check_size(image, name, max_pixels)
+        _reduce_jpeg(image, name, size_hint)
+        with _DECODING.hold(image.width * image.height):
+            yield _decode(image, name, background)
 
 
 def _name(source: Source) -> str:
@@ -203,23 +218,19 @@ def _describe_content(head: bytes) -> str:
     return "its content is of no known image format"
 
 
-def _decode(
-    image: Image.Image,
-    name: str,
-    background: Colour,
-    max_pixels: int,
-    size_hint: tuple[int, int] | None,
-) -> Image.Image:
+def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise ImageError(
             name, f"has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}"
         )
+
+
+def _decode(image: Image.Image, name: str, background: Colour) -> Image.Image:
+    width, height = image.size
     try:
-        _reduce_jpeg(image, size_hint)
-        with _DECODING.hold(image.width * image.height):
-            image.load()
-            return _to_rgb(_upright(image), background)
+        image.load()
+        return _to_rgb(_upright(image), background)
     except (KeyboardInterrupt, SystemExit):
         raise
     except MemoryError as error:
@@ -228,11 +239,15 @@ def _decode(
         raise ImageError(name, f"is damaged: {error}") from error
 
 
-def _reduce_jpeg(image: Image.Image, size_hint: tuple[int, int] | None) -> None:
+def _reduce_jpeg(image: Image.Image, name: str, size_hint: tuple[int, int] | None) -> None:
     """Lets the JPEG reader skip detail that resizing would throw away, several times as fast."""
-    if size_hint is not None and image.format in ("JPEG", "MPO"):
-        side = 2 * max(size_hint)  # a square, since EXIF may turn the picture
+    if size_hint is None or image.format not in ("JPEG", "MPO"):
+        return
+    side = 2 * max(size_hint)  # a square, since EXIF may turn the picture
+    try:
         image.draft(None, (side, side))  # None: whatever its mode is
+    except Exception as error:
+        raise ImageError(name, f"is damaged: {error}") from error
 
 
 def _upright(image: Image.Image) -> Image.Image:

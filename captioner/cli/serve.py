@@ -5,6 +5,7 @@ import secrets
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -143,6 +144,11 @@ def _choose_rules(
             f"A token has {_MIN_TOKEN} characters or more, so that it cannot be guessed. "
             f"Received: {len(token)}. Leave --token out to have one made."
         )
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError(
+            "A token has letters, digits and signs of ASCII and no blanks, since a header carries "
+            "it. Leave --token out to have one made."
+        )
     names = {host.lower(), *(name.lower() for name in host_names)}
     if is_local(listener):
         return Rules(frozenset(names), token=token)
@@ -184,6 +190,6 @@ def _announce(listener: socket.socket, host: str, token: str | None) -> None:
     port = listener.getsockname()[1]
     name = socket.gethostname() if host in _ANY_ADDRESS else host
     place = f"[{name}]" if ":" in name else name
-    secret = "" if token is None else f"?token={token}"
+    secret = "" if token is None else f"?token={quote(token, safe='')}"
     click.echo(f"Captioning photographs at http://{place}:{port}/{secret}")
     click.echo("Ctrl-C ends it.", err=True)

@@ -111,7 +111,8 @@ def _parse_record(place: str, record: Any) -> NamedCaption:
     image = _pick(place, record, IMAGE_KEYS)
     caption = _pick(place, record, CAPTION_KEYS)
     if isinstance(image, bool) or not isinstance(image, str | int):
-        raise ScoreError(f"{place}: an image is named by text or a number, not {_kind(image)}.")
+        found = image if isinstance(image, float) else _kind(image)
+        raise ScoreError(f"{place}: an image is named by text or a whole number, not {found}.")
     if not isinstance(caption, str):
         raise ScoreError(f"{place}: the caption must be text, not {_kind(caption)}.")
     return place, str(image), caption

@@ -136,6 +136,7 @@ def _add_pages(app: FastAPI, model: ServedModel, limits: Limits) -> None:
     )
     page = render("serve.html", scripts=_SCRIPTS, is_served=True, info=info.model_dump())
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def show_page() -> HTMLResponse:
         return HTMLResponse(page, headers=PAGE_HEADERS)
@@ -149,6 +150,7 @@ def _add_pages(app: FastAPI, model: ServedModel, limits: Limits) -> None:
         """What the server captions with, and how much it takes at a time."""
         return info
 
+    @app.head(HEALTH, include_in_schema=False)
     @app.get(HEALTH)
     async def tell_health() -> HealthAnswer:
         """That the server is up. This alone is answered without a token."""

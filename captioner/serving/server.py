@@ -1,15 +1,19 @@
 """The server at work: its socket, its start, and an end that loses no request."""
 
 import ipaddress
+import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from captioner.errors import UsageError
+from captioner.serving.connection import Connection
 
 _BACKLOG = 512
 _MAX_CONNECTIONS = 512
@@ -18,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Returns a socket that is bound to an address, and does not listen yet.
+    """Returns a socket that listens at an address; connections wait until the server runs.
 
     Args:
         host: a name or a numeric address of this machine.
@@ -32,8 +36,14 @@ def bind(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        try:
+            if os.name == "posix":  # elsewhere it would let two servers have one address
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
     except (OSError, UnicodeError) as error:  # UnicodeError: a label is empty or too long
         cause = error.strerror if isinstance(error, OSError) else "this is no name of a machine"
         raise UsageError(
@@ -61,10 +71,11 @@ def run_server(app: ASGIApp, listener: socket.socket, announce: Callable[[], Non
     server = _Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
+            log_level="error",  # of odd clients it would tell what they were answered already
             access_log=False,
             server_header=False,
             backlog=_BACKLOG,
@@ -73,12 +84,13 @@ def run_server(app: ASGIApp, listener: socket.socket, announce: Callable[[], Non
         ),
         announce,
     )
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # likewise
     with _signals_are_no_faults():
         server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready."""
+    """A server that says when it is ready, and nothing of requests that it is told to drop."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -87,6 +99,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self.force_exit:
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ oversized photograph does not fail the others of its request.
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from email.message import Message
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -121,9 +122,7 @@ class _Form:
     def _end_header(self) -> None:
         name, value = self._header
         if bytes(name).lower() == b"content-disposition":
-            _, options = parse_options_header(bytes(value))
-            if b"filename" in options:
-                self._file_name = options[b"filename"].decode("utf-8", "replace")
+            self._file_name = _find_file_name(bytes(value))
         self._header = (bytearray(), bytearray())
 
     def _begin_content(self) -> None:
@@ -151,6 +150,15 @@ class _Form:
 
     def _end(self) -> None:
         self._is_whole = True
+
+
+def _find_file_name(disposition: bytes) -> str | None:
+    _, options = parse_options_header(disposition)
+    if b"filename" in options:
+        return options[b"filename"].decode("utf-8", "replace")
+    message = Message()  # reads `filename*` (RFC 2231), which older clients send
+    message["Content-Disposition"] = disposition.decode("latin-1")
+    return message.get_filename()
 
 
 def too_large(limits: Limits) -> RefusedError:

@@ -99,7 +99,7 @@ def test_missing_images_are_left_to_the_scores(write):
         ("c.jsonl", '{"photo": 1, "caption": "x"}', r"c\.jsonl:1: none of the keys image_id, .* "
                                                      r"Found: photo, caption"),
         ("c.jsonl", '{"image": "1", "title": "x"}', r"none of the keys caption, text is there"),
-        ("c.jsonl", '{"image": null, "caption": "x"}', "named by text or a number, not null"),
+        ("c.jsonl", '{"image": null, "caption": "x"}', "named by text or a whole number, not null"),
         ("c.jsonl", '{"image": true, "caption": "x"}', "not true or false"),
         ("c.jsonl", '{"image": "1", "caption": ["x"]}', "the caption must be text, not a list"),
         ("c.jsonl", '{"image": "1", "caption": "x"}\n\n{"image": "1.png", "caption": "y"}',

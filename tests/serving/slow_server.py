@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "captioning"))
 from fake_model import RULE, LookingEngine
 
 from captioner.images import load_image
+from captioner.serving import connection
 from captioner.serving.app import create_app
 from captioner.serving.gate import Rules
 from captioner.serving.limits import Limits
@@ -27,6 +28,7 @@ class SlowEngine(LookingEngine):
 
 
 if __name__ == "__main__":
+    connection.HEAD_SECONDS = 2.0
     listener = bind("127.0.0.1", 0)
     engine, read = SlowEngine(8, 2), functools.partial(load_image, rule=RULE)
     model = ServedModel("slow", engine, read, 2, engine.ground)

@@ -22,6 +22,12 @@ def test_this_machine_goes_by_its_own_names(client, host):
     assert client.get("/health", headers={"Host": host}).json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_monitors_may_ask_for_the_head_alone(client, path):
+    response = client.head(path)
+    assert (response.status_code, response.content) == (200, b"")
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -54,6 +54,12 @@ def test_a_large_photograph_is_dropped_and_the_others_stay():
     ]
 
 
+def test_names_in_the_older_way_of_writing_them_are_read():
+    head = "Content-Disposition: form-data; name=\"images\"; filename*=utf-8''caf%C3%A9.jpg"
+    body = f"--XX\r\n{head}\r\n\r\nphoto\r\n--XX--\r\n".encode()
+    assert read(body) == [("café.jpg", b"photo", False)]
+
+
 def test_fields_without_a_file_are_passed_over():
     field = b'--XX\r\nContent-Disposition: form-data; name="images"\r\n\r\ntext\r\n'
     empty = b'--XX\r\nContent-Disposition: form-data; name="images"; filename=""\r\n\r\n\r\n'
