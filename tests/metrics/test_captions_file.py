@@ -100,6 +100,7 @@ def test_missing_images_are_left_to_the_scores(write):
                                                      r"Found: photo, caption"),
         ("c.jsonl", '{"image": "1", "title": "x"}', r"none of the keys caption, text is there"),
         ("c.jsonl", '{"image": null, "caption": "x"}', "named by text or a whole number, not null"),
+        ("c.jsonl", '{"image": 1.0, "caption": "x"}', "by text or a whole number, not 1.0"),
         ("c.jsonl", '{"image": true, "caption": "x"}', "not true or false"),
         ("c.jsonl", '{"image": "1", "caption": ["x"]}', "the caption must be text, not a list"),
         ("c.jsonl", '{"image": "1", "caption": "x"}\n\n{"image": "1.png", "caption": "y"}',
