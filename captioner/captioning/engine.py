@@ -144,8 +144,8 @@ class _BatchFeatures:
         return {self._kind: self._features.shape[1:]}
 
     def read(self, kind: str, image_ids: Sequence[str]) -> np.ndarray:
-        """Returns float32 (B, ...); all are of the kind that the decoder reads."""
-        return self._features[[int(id_) for id_ in image_ids]]
+        """Returns float32 (B, ...), of images that stand side by side and of the decoder's kind."""
+        return self._features[int(image_ids[0]) : int(image_ids[-1]) + 1]
 
 
 def choose_search(

@@ -180,7 +180,11 @@ def _let_go(
     settings: SearchSettings,
     tokens: SpecialTokens,
 ) -> tuple[_Search, Columns]:
-    """Writes down what was found for the images whose search is over, and drops them."""
+    """Writes down what was found for the images whose search is over, and drops them.
+
+    They stay while dropping them would leave as many images, since the rest would be copied for
+    nothing.
+    """
     over_X = tf.where(search.wanted_A & ~goes_on_A)[:, 0]
     captions = take_best(
         tf.nest.map_structure(lambda column: tf.gather(column, over_X), search.pool),
@@ -195,17 +199,18 @@ def _let_go(
         for column, own in zip(found, captions, strict=True)
     )
     kept_A = _choose_kept(goes_on_A)
+    search = search._replace(wanted_A=goes_on_A)
+    search = tf.cond(
+        tf.size(kept_A) < tf.size(goes_on_A), lambda: _keep(search, kept_A), lambda: search
+    )
+    return search, found
+
+
+def _keep(search: _Search, kept_A: tf.Tensor) -> _Search:
     num_beams = search.log_probs_AK.shape[1]
     rows_B = tf.reshape(kept_A[:, None] * num_beams + tf.range(num_beams), [-1])
-    rest = tf.nest.map_structure(
-        lambda column: tf.gather(column, kept_A), search._replace(wanted_A=goes_on_A)
-    )
-    return (
-        rest._replace(
-            context=gather_rows(search.context, kept_A), state=gather_rows(search.state, rows_B)
-        ),
-        found,
-    )
+    rest: _Search = gather_rows(search._replace(state=()), kept_A)
+    return rest._replace(state=gather_rows(search.state, rows_B))
 
 
 def _choose_kept(goes_on_A: tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from captioner.decoding.likeliest import find_likeliest
 from captioner.decoding.settings import SearchSettings, SpecialTokens
 
 
@@ -76,17 +77,14 @@ def _find_candidates(
     log_probs_AP: tf.Tensor, log_probs_APV: tf.Tensor, taken_AD: tf.Tensor | None, diversity: float
 ) -> _Candidates:
     """Finds the 2P most wanted: P may end, and P are left to grow."""
-    num_beams, num_tokens = log_probs_APV.shape[1:]
     if taken_AD is not None:
         log_probs_APV = _lower_taken(log_probs_APV, taken_AD, diversity)
-    totals_APV = log_probs_AP[:, :, None] + log_probs_APV
-    totals_AX = tf.reshape(totals_APV, [-1, num_beams * num_tokens])
-    wanted_AC, flat_AC = tf.math.top_k(totals_AX, 2 * num_beams)
-    tokens_AC = flat_AC % num_tokens
+    count = 2 * log_probs_APV.shape[1]
+    wanted_AC, beams_AC, tokens_AC = find_likeliest(log_probs_AP, log_probs_APV, count)
     log_probs_AC = wanted_AC
     if taken_AD is not None:
         log_probs_AC = wanted_AC + diversity * _count_taken(tokens_AC, taken_AD)
-    return _Candidates(tokens_AC, flat_AC // num_tokens, log_probs_AC, wanted_AC)
+    return _Candidates(tokens_AC, beams_AC, log_probs_AC, wanted_AC)
 
 
 def _lower_taken(log_probs_APV: tf.Tensor, taken_AD: tf.Tensor, diversity: float) -> tf.Tensor:

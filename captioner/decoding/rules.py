@@ -4,7 +4,6 @@ Dimension key: B partial captions, T words, V tokens, S places where an n-gram m
 ruled out for one caption.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from captioner.decoding.settings import SearchSettings, SpecialTokens
@@ -20,8 +19,10 @@ def rule_out_words(
 ) -> tf.Tensor:
     """Gives -inf to every token that may not come next.
 
-    Rules that the settings leave out cost nothing. A caption that has reached the longest length
-    and may not end is cut there, as any other that has not ended.
+    Rules that the settings leave out cost nothing. Tokens that are no words are always ruled
+    out, as is the end before the first word: a decoder gives some probability to padding and
+    unknown words, and a caption with a hole in it, or an empty one, helps nobody. A caption that
+    has reached the longest length and may not end is cut there, as any other that has not ended.
 
     Args:
         log_probs_BV: (B, V), of the next token.
@@ -32,8 +33,7 @@ def rule_out_words(
         tokens: the ids that are no words.
     """
     log_probs_BV = tf.cast(log_probs_BV, tf.float32)
-    log_probs_BV += _unsayable(log_probs_BV.shape[-1], position, tokens)
-    ruled_out = []
+    ruled_out = [_find_unsayable(previous_B, position, tokens)]
     if settings.no_repeat_ngram:
         ruled_out.append(_find_repeated(ids_BT, position, settings, tokens))
     if settings.no_stutter:
@@ -41,19 +41,14 @@ def rule_out_words(
     if settings.never_last:
         is_hanging_B = tf.reduce_any(previous_B[:, None] == list(settings.never_last), axis=1)
         ruled_out.append(tf.where(is_hanging_B, tokens.end, tokens.padding)[:, None])
-    return _forbid(log_probs_BV, tf.concat(ruled_out, axis=1)) if ruled_out else log_probs_BV
+    return _forbid(log_probs_BV, tf.concat(ruled_out, axis=1))
 
 
-def _unsayable(num_tokens: int, position: tf.Tensor, tokens: SpecialTokens) -> tf.Tensor:
-    """Returns -inf for what is no word, and before the first word for the end token, float32 (V,).
-
-    A decoder gives some probability to padding and unknown words; a caption with a hole in it,
-    or an empty one, helps nobody.
-    """
-    ids_V = np.arange(num_tokens)
-    never_V, is_end_V = np.isin(ids_V, tokens.never_said), ids_V == tokens.end
-    is_ruled_out_V = tf.logical_or(never_V, tf.logical_and(is_end_V, tf.equal(position, 0)))
-    return tf.where(is_ruled_out_V, float("-inf"), 0.0)
+def _find_unsayable(previous_B: tf.Tensor, position: tf.Tensor, tokens: SpecialTokens) -> tf.Tensor:
+    """Returns what is no word, and before the first word the end, int32 (B, R)."""
+    end = tf.where(tf.equal(position, 0), tokens.end, tokens.padding)
+    unsayable_R = tf.stack([*tokens.never_said, end])
+    return tf.repeat(unsayable_R[None], tf.size(previous_B), axis=0)
 
 
 def _find_repeated(
