@@ -259,10 +259,17 @@ def _check_request(sources: Sequence[ImageSource], batch_size: int, workers: int
         )
     if not sources:
         raise FeatureError("There are no images to extract features from.")
-    counts = Counter(source.image_id for source in sources)
-    doubled = [image_id for image_id, count in counts.items() if count > 1]
-    if doubled:
+    if doubled := _find_doubled(sources):
         raise FeatureError(f"Image ids must differ; given more than once: {name_some(doubled)}")
+
+
+def _find_doubled(sources: Sequence[ImageSource]) -> list[str]:
+    """Returns the image ids that are given more than once."""
+    pairs = itertools.pairwise(source.image_id for source in sources)
+    if all(before < after for before, after in pairs):  # as data sets are: nothing to remember
+        return []
+    counts = Counter(source.image_id for source in sources)
+    return [image_id for image_id, count in counts.items() if count > 1]
 
 
 def _choose_loader(encoder: ImageEncoder, background: tuple[int, int, int]) -> LoadImage:

@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from captioner.files import hash_file
 
@@ -61,8 +60,8 @@ class DigestCache:
             self._at_hand = None
 
     def save(self) -> None:
-        """Writes what was learnt; a read-only or full disk is no reason to stop."""
-        if not self._fresh:
+        """Writes what was learnt; a folder that is missing or read-only is no reason to stop."""
+        if not self._fresh or not self._path.parent.is_dir():
             return
         with contextlib.suppress(sqlite3.Error, OSError):
             self._write()
@@ -85,16 +84,16 @@ class DigestCache:
         return {}
 
     def _write(self) -> None:
-        rows = [(file, *known.split()) for file, known in self._fresh.items()]
         try:
-            self._upsert(rows)
+            self._upsert()
         except sqlite3.OperationalError:  # locked or read-only, but not damaged
             raise
         except sqlite3.DatabaseError:
             self._path.unlink(missing_ok=True)
-            self._upsert(rows)
+            self._upsert()
 
-    def _upsert(self, rows: list[tuple[Any, ...]]) -> None:
+    def _upsert(self) -> None:
+        rows = ((file, *known.split()) for file, known in self._fresh.items())
         with contextlib.closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
             connection.execute(_SCHEMA)
             connection.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", rows)

@@ -82,6 +82,9 @@ def open_runner(
         caption_stages, images = open_captioning(
             pipeline, artifacts, digests, encoder_stages, draw=draw
         )
+        if draw:  # else nothing is to be written, and the folder may not be there yet
+            with contextlib.suppress(OSError):  # told in words when a stage is to run
+                artifacts.mkdir(parents=True, exist_ok=True)
         digests.save()
     if say is not None or draw:
         (say if say is not None else _say_on_stderr)("\n".join([*classes, *images]))

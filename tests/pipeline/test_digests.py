@@ -37,6 +37,18 @@ def test_an_unchanged_file_is_read_once(tmp_path, photo, monkeypatch):
     assert calls == [photo]
 
 
+def test_what_was_learnt_waits_for_the_folder(tmp_path, photo, monkeypatch):
+    calls = hashing_is_counted(monkeypatch)
+    cache = DigestCache(tmp_path / "artifacts" / "cache")
+    cache.digest(photo)
+    cache.save()
+    assert not (tmp_path / "artifacts").exists()
+    (tmp_path / "artifacts").mkdir()
+    cache.save()
+    assert DigestCache(tmp_path / "artifacts" / "cache").digest(photo) == hash_file(photo)
+    assert calls == [photo]
+
+
 def test_many_files_are_asked_for_at_once(tmp_path, photo, monkeypatch):
     calls = hashing_is_counted(monkeypatch)
     DigestCache(tmp_path / "cache").save()
