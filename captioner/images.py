@@ -8,7 +8,6 @@ file that cannot be used raises one error, `ImageError`, that names the file and
 import io
 import os
 import stat
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from captioner.errors import ImageError
+from captioner.pixel_room import PixelRoom
 from captioner.resizing import WHITE, Colour, ResizeRule
 
 Source = str | Path | bytes | Image.Image | np.ndarray
@@ -34,37 +34,10 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 # at once, and keeps smaller ones once it has seen them freed.
 Image.core.set_block_size(1 << 26)
 
+_DECODING = PixelRoom(MAX_PIXELS)
+
 # We check the header against a limit of our own, so Pillow's warning would only repeat it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-
-class _PixelRoom:
-    """How many pixels may be decoded at the same time, whatever the number of threads.
-
-    Those who want more than is left wait in turn, so that a large image is not overtaken for ever
-    by small ones.
-    """
-
-    def __init__(self, num_pixels: int) -> None:
-        self._left = self._size = num_pixels
-        self._turn = threading.Lock()
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def hold(self, num_pixels: int) -> Iterator[None]:
-        wanted = min(num_pixels, self._size)
-        with self._turn, self._changed:
-            self._changed.wait_for(lambda: self._left >= wanted)
-            self._left -= wanted
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._left += wanted
-                self._changed.notify()
-
-
-_DECODING = _PixelRoom(MAX_PIXELS)
 
 
 def load_image(

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioner.files import hash_file, parse_json, replace_file, write_json, write_text
+from captioner.files import (
+    hash_file,
+    make_folder,
+    parse_json,
+    replace_file,
+    write_json,
+    write_text,
+)
 
 
 @given(st.binary())
@@ -65,3 +72,62 @@ def test_damaged_json_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"\w"):
         parse_json(text)
     assert parse_json('{"a": [1]}') == {"a": [1]}
+
+
+def test_a_folder_appears_when_all_is_in_it(tmp_path):
+    target = tmp_path / "far" / "made"
+    with make_folder(target) as staging:
+        (staging / "part").write_text("one")
+        assert not target.exists()
+        assert staging.parent == target.parent  # on the same file system
+    assert [path.name for path in target.parent.iterdir()] == ["made"]
+    assert (target / "part").read_text() == "one"
+    (tmp_path / "plain").mkdir()
+    assert target.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_folder_whose_making_fails_leaves_nothing(tmp_path):
+    def fail():
+        with make_folder(tmp_path / "made") as staging:
+            (staging / "part").write_text("one")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_of_a_folder_is_removed(tmp_path):
+    left = tmp_path / ".made.abcd1234.tmp"
+    (left / "members").mkdir(parents=True)
+    other = tmp_path / ".made-too.abcd1234.tmp"
+    other.mkdir()
+    with make_folder(tmp_path / "made"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "made"]
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+@pytest.mark.parametrize("there", ["file", "full folder", "link to nothing"])
+def test_a_folder_takes_no_place_that_is_taken(tmp_path, there):
+    target = tmp_path / "made"
+    if there == "file":
+        target.write_text("mine")
+    elif there == "full folder":
+        target.mkdir()
+        (target / "diary.txt").write_text("mine")
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError), make_folder(target):
+        pass
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_link_to_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "made").symlink_to(tmp_path / "far")
+    with make_folder(tmp_path / "made") as staging:
+        (staging / "part").write_text("one")
+    assert (tmp_path / "made").is_symlink()
+    assert (tmp_path / "far" / "part").read_text() == "one"

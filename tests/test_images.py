@@ -17,6 +17,7 @@ from PIL import Image
 from captioner import images
 from captioner.errors import ImageError, UsageError
 from captioner.images import ResizeRule, load_image, open_image
+from captioner.pixel_room import PixelRoom
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 20), (20, 20, 220)
 
@@ -160,7 +161,7 @@ def test_an_image_of_ones_own_is_left_alone():
 
 def test_threads_share_what_may_be_decoded_at_a_time(monkeypatch):
     """Eight threads, room for two images of 100 pixels; one of 500 gets in as well."""
-    monkeypatch.setattr(images, "_DECODING", images._PixelRoom(200))
+    monkeypatch.setattr(images, "_DECODING", PixelRoom(200))
     held, most = [], []
 
     def look(image, background):

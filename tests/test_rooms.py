@@ -10,8 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "captioner"
 FLOORS = [
-    {"errors", "files", "guarded_pickle", "names", "overlap", "packing", "processor"}
-    | {"progress"},
+    {"errors", "files", "guarded_pickle", "names", "overlap", "packing", "pixel_room"}
+    | {"processor", "progress"},
     {"backbone_names", "checkpoint", "config", "config_faults", "feature_kinds", "history"}
     | {"resizing"}
     | {"settings", "settings_faults"},
