@@ -86,9 +86,9 @@ def read_class_folders(
     folders, notes = ({"train": path, "dev": dev}, []) if dev else _find_splits(path)
     if folders is not None:
         return _join_splits(folders, notes)
-    classes, loose = _list_classes(path)
+    classes, notes = _list_classes(path)
     _check_classes(path, classes)
-    return _draw_split(path, classes, dev_fraction, seed, _note_loose(path, loose))
+    return _draw_split(path, classes, dev_fraction, seed, notes)
 
 
 Classes = dict[str, dict[str, Path]]  # class -> name relative to the class folders -> file
@@ -109,8 +109,8 @@ def _find_splits(path: Path) -> tuple[dict[str, Path] | None, list[str]]:
 
 def _join_splits(folders: Mapping[str, Path], notes: list[str]) -> ClassFolders:
     """Reads the class folders of either split; training says which classes there are."""
-    train, loose = _list_classes(folders["train"])
-    judged, loose_dev = _list_classes(folders["dev"])
+    train, notes_train = _list_classes(folders["train"])
+    judged, notes_dev = _list_classes(folders["dev"])
     _check_classes(folders["train"], train)
     _check_dev(folders["dev"], judged, train)
     labels = {name: label for label, name in enumerate(train)}
@@ -121,12 +121,11 @@ def _join_splits(folders: Mapping[str, Path], notes: list[str]) -> ClassFolders:
         for class_name, files in classes.items()
         for name, file in files.items()
     ]
-    more = [*_note_loose(folders["train"], loose), *_note_loose(folders["dev"], loose_dev)]
-    return ClassFolders(tuple(train), _in_order(images), (*notes, *more))
+    return ClassFolders(tuple(train), _in_order(images), (*notes, *notes_train, *notes_dev))
 
 
 def _list_classes(path: Path) -> tuple[Classes, list[str]]:
-    """Returns the image files of each class folder, and the names of those outside of any."""
+    """Returns the image files of each class folder, and notes of those that were passed over."""
     folder = ImageFolder(path)
     classes: Classes = {name: {} for name in _subfolders(path)}
     loose = []
@@ -136,7 +135,10 @@ def _list_classes(path: Path) -> tuple[Classes, list[str]]:
             classes.setdefault(class_name, {})[name] = folder.path_of(name)
         else:
             loose.append(name)
-    return dict(sorted(classes.items())), loose
+    return dict(sorted(classes.items())), [
+        *_note_passed_over(path, "but in no class folder", loose),
+        *_note_passed_over(path, "whose names are those of others", folder.doubles),
+    ]
 
 
 def _subfolders(path: Path) -> list[str]:
@@ -216,11 +218,11 @@ def _in_order(images: Iterable[LabelledImage]) -> tuple[LabelledImage, ...]:
     return tuple(sorted(images, key=lambda image: image.name))
 
 
-def _note_loose(path: Path, loose: list[str]) -> list[str]:
-    if not loose:
+def _note_passed_over(path: Path, reason: str, names: list[str]) -> list[str]:
+    if not names:
         return []
-    count = "1 image" if len(loose) == 1 else f"{len(loose):,} images"
-    return [f"{count} in {path} but in no class folder, such as {loose[0]}: passed over"]
+    count = "1 image" if len(names) == 1 else f"{len(names):,} images"
+    return [f"{count} in {path} {reason}, such as {names[0]}: passed over"]
 
 
 def _shown(names: Iterable[str] | Mapping[str, object]) -> str:

@@ -186,6 +186,8 @@ def _locate(
 def _report_uncaptioned(
     contents: Contents, images: ImageFolder, captions: dict[str, list[str]]
 ) -> None:
+    for name in filter(is_image_name, images.doubles):
+        contents.skip(name, DOUBLE_IMAGE)
     for name in images.names():
         if name not in captions and is_image_name(name):
             contents.skip(name, NO_CAPTIONS)

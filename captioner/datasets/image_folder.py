@@ -22,16 +22,25 @@ class ImageFolder:
     Args:
         root: the folder; every image lies in it or in a folder below.
 
+    Attributes:
+        doubles: files left out since their name differs from another's only in how its accents
+            are spelt, relative to the folder.
+
     Raises:
         DatasetError: the folder cannot be listed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.doubles: list[str] = []
+        self._files: dict[str, str] = {}
         try:
-            self._files = {_compose(name): file for name, file in sorted(_walk(os.fspath(root)))}
+            listed = sorted(_walk(os.fspath(root)))
         except OSError as error:
             raise DatasetError(f"{root} cannot be listed: {error.strerror}.") from error
+        for name, file in listed:
+            if self._files.setdefault(_compose(name), file) is not file:
+                self.doubles.append(name)
 
     def names(self) -> Iterator[str]:
         """Yields the names of all files, in order."""

@@ -130,6 +130,19 @@ def test_an_image_without_captions_is_skipped(tmp_path):
     assert skipped(dataset) == [("4.png", "image has no captions")]
 
 
+def test_names_that_differ_only_in_how_accents_are_spelt_keep_the_first(tmp_path):
+    spellings = ["caf\u00e9.jpg", "cafe\u0301.jpg"]
+    files = {**IMAGES, **{f"Images/{name}": b"" for name in spellings}}
+    lists = {"Flickr_8k.trainImages.txt": "1.jpg\n2.jpg\n3.jpg\ncaf\u00e9.jpg\n"}
+    tokens = TOKENS + "caf\u00e9.jpg#0\tA caf\u00e9 .\n"
+    folder = write_flickr(tmp_path, tokens, lists, files)
+    if len(list((folder / "Images").glob("caf*"))) < 2:
+        pytest.skip("this file system takes both for one")
+    dataset = read_dataset("flickr8k", folder)
+    assert skipped(dataset) == [("caf\u00e9.jpg", "another image has the same id")]
+    assert captions(dataset)["caf\u00e9"] == ("A caf\u00e9 .",)
+
+
 def test_two_files_with_one_id_keep_the_first(tmp_path):
     tokens = TOKENS + "1.png#0\tAnother .\n"
     dataset = read_dataset(
