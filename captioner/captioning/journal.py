@@ -23,7 +23,9 @@ from captioner.captioning.tables import Row
 from captioner.errors import CaptionerError, LockedError
 from captioner.files import parse_json
 
-_SCHEMA = """
+_VERSION = 2
+_SCHEMA = f"""
+PRAGMA user_version = {_VERSION};
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS entries (
     key BLOB PRIMARY KEY, status TEXT, is_settled INTEGER, record TEXT) WITHOUT ROWID;
@@ -33,6 +35,8 @@ CREATE INDEX IF NOT EXISTS unsettled ON entries (is_settled) WHERE NOT is_settle
 CREATE INDEX IF NOT EXISTS row_order ON rows (place, position);
 CREATE TEMP TABLE met (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+
+_BEGIN_ANEW = "remove the file to begin anew: captions that were written to their places stay"
 
 
 class JournalError(CaptionerError):
@@ -101,8 +105,9 @@ class Journal:
             )
             self._db.executescript(
                 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                + _SCHEMA
             )
+            self._check_version()
+            self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
@@ -228,6 +233,15 @@ class Journal:
             for suffix in ("-wal", "-shm", ""):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
+    def _check_version(self) -> None:
+        tables = self._all("SELECT 1 FROM sqlite_master LIMIT 1")
+        if tables and self._all("PRAGMA user_version") != [(_VERSION,)]:
+            self._db.close()
+            raise JournalError(
+                f"{self.path} is the journal of a run that another version of captioner began. "
+                f"Finish that run with it, or {_BEGIN_ANEW}."
+            )
+
     def _put(self, place: str, key: bytes, position: int, row: Row) -> None:
         values = (place, key, position, json.dumps(row))
         self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", values)
@@ -259,6 +273,11 @@ class Journal:
             return LockedError(
                 f"Another run is captioning the same images or writing the same files (it holds "
                 f"{self.path}). Wait until it has finished."
+            )
+        if type(error) is sqlite3.DatabaseError:  # none of its more special kinds
+            return JournalError(
+                f"The journal of an unfinished run, {self.path}, is damaged: {error}. To go on, "
+                f"{_BEGIN_ANEW}."
             )
         where = "its temporary file" if self.path is None else str(self.path)
         return JournalError(

@@ -1,11 +1,13 @@
 """Kills, full disks and second runs: nothing is lost, nothing is done twice."""
 
+import contextlib
 import errno
 import io
 import json
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ from PIL import Image
 from captioner.captioning import outputs as outputs_module
 from captioner.captioning.existing import CaptionText
 from captioner.captioning.job import CaptionJob
-from captioner.captioning.journal import Journal
+from captioner.captioning.journal import Journal, JournalError
 from captioner.captioning.listing import Listing
 from captioner.captioning.outputs import DiskFullError, Outputs
 from captioner.errors import LockedError
@@ -186,10 +188,20 @@ def test_two_runs_at_once_are_refused(photos, tmp_path):
     assert job.run().num_done == 4
 
 
+def test_a_journal_of_another_version_is_told(tmp_path):
+    path = tmp_path / ".c.jsonl.journal"
+    Journal(path).close()
+    Journal(path).close()  # one's own is taken up
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA user_version = 1")
+    with pytest.raises(JournalError, match=r"another version of captioner began. .* remove the"):
+        Journal(path)
+
+
 def test_a_journal_that_is_none_is_told(photos, tmp_path):
     (tmp_path / ".c.jsonl.journal").write_text("something else" * 100)
     job = CaptionJob(Listing([str(photos)]), Outputs(jsonl=tmp_path / "c.jsonl"), loaded)
-    with pytest.raises(Exception, match=r"\.c\.jsonl\.journal, cannot be used: file is not"):
+    with pytest.raises(Exception, match=r"\.c\.jsonl\.journal, is damaged.* remove the file"):
         job.run()
 
 
