@@ -21,10 +21,11 @@ from captioner.errors import ImageError
 from captioner.pixel_room import PixelRoom
 from captioner.resizing import WHITE, Colour, ResizeRule
 
-Source = str | Path | bytes | Image.Image | np.ndarray
+Source = str | Path | bytes | bytearray | Image.Image | np.ndarray
 
 MAX_PIXELS = 150_000_000  # of one image; decoded it takes four bytes a pixel and more
 
+_EXPECTED = "a path, a file's content, a PIL image or an array"
 _STRIP_ROWS = 256
 _ORIENTATION = 0x0112  # of EXIF; 1 is upright
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
@@ -99,6 +100,8 @@ def _decoded(
     source: Source, background: Colour, max_pixels: int, size_hint: tuple[int, int] | None
 ) -> Iterator[Image.Image]:
     """Opens an image; its share of what may be decoded at a time is held until the block ends."""
+    if not isinstance(source, Source):
+        raise ImageError("image", f"is {source!r:.60}; expected {_EXPECTED}")
     name = _name(source)
     if isinstance(source, np.ndarray):
         source = _image_of_array(source, name)
@@ -122,9 +125,9 @@ def _name(source: Source) -> str:
 
 
 @contextmanager
-def _open_file(source: str | Path | bytes) -> Iterator[BinaryIO]:
+def _open_file(source: str | Path | bytes | bytearray) -> Iterator[BinaryIO]:
     """Opens a regular file with something in it; a named pipe would block for ever."""
-    if isinstance(source, bytes):
+    if isinstance(source, bytes | bytearray):
         if not source:
             raise ImageError(_name(source), "is empty")
         yield io.BytesIO(source)

@@ -8,12 +8,11 @@ Dimension key: B images of a batch, H and W sides of the encoder's input.
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import PIL.Image
 
 from captioner.backbones.registry import find_spec
 from captioner.backbones.weights import resolve_weights
@@ -29,8 +28,6 @@ from captioner.images import WHITE, Colour, ResizeRule, Source, load_image, open
 
 if TYPE_CHECKING:
     from captioner.captioning.explanation import Explanation
-
-Picture = str | Path | bytes | PIL.Image.Image | np.ndarray
 
 BATCH_SIZE = 16
 
@@ -115,7 +112,7 @@ class Captioner:
     @overload
     def caption(  # type: ignore[overload-overlap]  # a str is a sequence
         self,
-        images: Picture,
+        images: Source,
         *,
         beam: int | None = None,
         n_best: int = 1,
@@ -125,7 +122,7 @@ class Captioner:
     @overload
     def caption(
         self,
-        images: Sequence[Picture],
+        images: Iterable[Source],
         *,
         beam: int | None = None,
         n_best: int = 1,
@@ -134,7 +131,7 @@ class Captioner:
     ) -> list[Caption]: ...
     def caption(
         self,
-        images: Picture | Sequence[Picture],
+        images: Source | Iterable[Source],
         *,
         beam: int | None = None,
         n_best: int = 1,
@@ -145,7 +142,7 @@ class Captioner:
 
         Args:
             images: a path, a file's content, a PIL image, an array (H, W, 3) of uint8 or of
-                floats 0-1, or a list of these.
+                floats 0-1, or any collection of these.
             beam: partial captions kept while searching, 1 or more; None takes what was found
                 best when the model was trained.
             n_best: captions wanted for each image, at most `beam`.
@@ -161,9 +158,9 @@ class Captioner:
             UsageError: `beam` or `n_best` is out of range, or one caption is to be diverse.
         """
         engine = self.engine(beam=beam, n_best=n_best, diverse=diverse)
-        if isinstance(images, str | Path | bytes | PIL.Image.Image | np.ndarray):
+        if isinstance(images, Source) or not isinstance(images, Iterable):  # one, right or wrong
             return self._caption_several([images], engine, background)[0]
-        return self._caption_several(images, engine, background)
+        return self._caption_several(list(images), engine, background)
 
     def caption_folder(
         self,
@@ -198,6 +195,7 @@ class Captioner:
 
         Example:
             >>> import tempfile
+            >>> import PIL.Image
             >>> captioner = Captioner.load()
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     PIL.Image.new("RGB", (80, 60), "navy").save(folder + "/navy.png")
@@ -216,7 +214,7 @@ class Captioner:
         return (_result(*item) for item in itertools.chain.from_iterable(stream))
 
     def explain(
-        self, image: Picture, *, beam: int | None = None, background: Colour = WHITE
+        self, image: Source, *, beam: int | None = None, background: Colour = WHITE
     ) -> "Explanation":
         """Captions one image and says which places of it each word comes from.
 
@@ -280,7 +278,7 @@ class Captioner:
         return functools.partial(load_image, rule=rule, background=background)
 
     def _caption_several(
-        self, images: Sequence[Picture], engine: CaptionEngine, background: Colour
+        self, images: Sequence[Source], engine: CaptionEngine, background: Colour
     ) -> list[Caption]:
         rule = self._encoder.spec.rule
         captions: list[Caption] = []

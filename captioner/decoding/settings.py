@@ -1,8 +1,10 @@
 """How captions are searched for: the method, its width, its limits."""
 
 import math
+import operator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from captioner.errors import UsageError
 
@@ -27,6 +29,26 @@ class SpecialTokens:
         """The ids that no caption holds; the end token stands behind one."""
         always = (self.padding, self.start)
         return always if self.unknown is None else (*always, self.unknown)
+
+
+_WHOLE_NUMBERS = (
+    "num_beams",
+    "num_captions",
+    "max_length",
+    "no_repeat_ngram",
+    "num_groups",
+    "top_k",
+    "seed",
+)
+
+
+def _read_whole_number(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -80,7 +102,8 @@ class SearchSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        faults = [text for is_wrong, text in self._checks() if is_wrong]
+        faults = list(self._read_whole_numbers())
+        faults = faults or [text for is_wrong, text in self._checks() if is_wrong]
         if faults:
             raise UsageError("Captions cannot be searched for like this: " + "; ".join(faults))
 
@@ -108,6 +131,19 @@ class SearchSettings:
             "no-dangling": bool(self.never_last),
         }
         return tuple(name for name, is_on in rules.items() if is_on)
+
+    def _read_whole_numbers(self) -> Iterator[str]:
+        """Makes NumPy's whole numbers Python's, and yields what is none; a bool is none here."""
+        for name in _WHOLE_NUMBERS:
+            value = getattr(self, name)
+            whole = _read_whole_number(value)
+            if whole is None:
+                yield f"{name}={value!r}, expected a whole number."
+            object.__setattr__(self, name, whole)
+        if self.lookahead is not None and _read_whole_number(self.lookahead) is None:
+            yield f"lookahead={self.lookahead!r}, expected a whole number or None."
+        if None in map(_read_whole_number, self.never_last):
+            yield f"never_last={self.never_last!r}, expected whole numbers."
 
     def _checks(self) -> list[tuple[bool, str]]:
         at_most = {"beam": self.num_beams, "greedy": 1}.get(self.method, self.num_captions)

@@ -1,6 +1,7 @@
 """The whole way on a real encoder, with a small decoder whose words are random."""
 
 import doctest
+import io
 import json
 import re
 from pathlib import Path
@@ -138,6 +139,29 @@ def test_a_model_without_an_encoder_is_refused(tmp_path):
     (model / "backbone.json").unlink()
     with pytest.raises(DecoderError, match=r"backbone\.json: this part of the model cannot be"):
         Captioner.load(model)
+
+
+def test_pictures_come_in_any_collection_and_numbers_from_numpy(loaded, pictures):
+    text = loaded.caption(pictures[0]).text
+    several = loaded.caption(picture for picture in pictures[:1] * 2)
+    assert [caption.text for caption in several] == [text] * 2
+    assert loaded.caption(pictures[0], beam=np.int64(2)).text == text
+    content = io.BytesIO()
+    pictures[0].save(content, "PNG")
+    assert loaded.caption(bytearray(content.getvalue())).text == text
+
+
+@pytest.mark.parametrize("wrong", [None, 3, [3], [None], 2.5])
+def test_what_is_no_picture_is_told(loaded, wrong):
+    """Numbers above all: to the system they are open files."""
+    with pytest.raises(ImageError, match=r"expected a path, a file's content, a PIL image or an"):
+        loaded.caption(wrong)
+
+
+@pytest.mark.parametrize("beam", [2.0, True, "2"])
+def test_a_beam_that_is_no_whole_number_is_told(loaded, pictures, beam):
+    with pytest.raises(UsageError, match=f"num_beams={beam!r}, expected a whole number"):
+        loaded.caption(pictures[0], beam=beam)
 
 
 @pytest.mark.parametrize(

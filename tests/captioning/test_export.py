@@ -110,7 +110,14 @@ def test_rules_are_recorded_where_there_are_any(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", [{"never_last": 4}, {"never_last": ["a"]}, {"num_beams": 0}, {"max_length": "x"}]
+    "damage",
+    [
+        {"never_last": 4},
+        {"never_last": ["a"]},
+        {"num_beams": 0},
+        {"max_length": "x"},
+        {"num_beams": 2.0},
+    ],
 )
 def test_a_damaged_record_of_the_search_is_said_so(model, tmp_path, damage):
     packed = ModelFolder(export_model(model, tmp_path / "packed", SearchSettings()), "packed")
