@@ -81,6 +81,7 @@ def measure_memory(folder: Path, options: argparse.Namespace) -> None:
             cost = run_process(
                 captioner("caption", "--filelist", names, "--null", *outputs, *model)
             )
+        assert cost.peak_bytes is not None
         rows.append(
             [f"{num_images:,}", f"{cost.seconds:,.0f} s", f"{cost.peak_bytes / 1e6:,.0f} MB"]
         )

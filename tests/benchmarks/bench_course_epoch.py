@@ -23,7 +23,7 @@ from captioner.decoders.registry import Precision, build_decoder
 from captioner.decoders.settings import TrainSettings
 from captioner.decoders.storage import load_spec
 from captioner.decoders.teacher_forcing import TeacherForcing
-from captioner.decoding.settings import SearchSettings
+from captioner.decoding.settings import SearchSettings, SpecialTokens
 from captioner.features.store import FeatureStore
 from captioner.metrics.scores import score_captions
 from captioner.text.tokens import TokenisedCaptions
@@ -48,6 +48,7 @@ class Task:
         """Returns BLEU-1 to 4 and CIDEr of captions of the dev images."""
         texts = [" ".join(words) for words in captions]
         scores = score_captions(dict(zip(self.references, texts, strict=True)), self.references)
+        assert scores.cider is not None
         return [f"{100 * score:.1f}" for score in (*scores.bleu, scores.cider)]
 
 
@@ -58,7 +59,7 @@ def train_ours(task: Task) -> tuple[float, list[str]]:
     decoder = build_decoder(task.spec, precision=precision)
     reader = FeatureReader(task.features, task.spec)
     decoder.fit([reader.read(task.captions.image_ids[::8])])
-    phase = TeacherForcing(decoder, reader, task.captions, TrainSettings())
+    phase = TeacherForcing(decoder, reader, task.captions, TrainSettings(), SpecialTokens())
     seconds = time_once(lambda: phase.train_epoch(0, "captioner")).seconds
     return seconds, task.judge(_caption(task, phase))
 

@@ -22,11 +22,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
-from harness import RATE_CELLS, Rival, alternate, print_table, tell_ratio
+from harness import RATE_CELLS, Rival, Work, alternate, print_table, tell_ratio
 from limits import measure_product
 from PIL import Image
 
@@ -74,7 +75,7 @@ class Extraction:
     def load(self) -> np.ndarray:
         """Decodes all files, one after the other; returns uint8 (N, H, W, 3)."""
         rule = self.encoder.spec.rule
-        return np.stack([load_image(s.path.read_bytes(), rule) for s in self.sources])
+        return np.stack([load_image(Path(s.path), rule) for s in self.sources])
 
 
 def list_sources(folder: Path, num_images: int) -> list[ImageSource]:
@@ -119,7 +120,7 @@ def start_rivals(
         return {}
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     write_network(folder)
-    (folder / "files.txt").write_text("\n".join(str(s.path.absolute()) for s in sources))
+    (folder / "files.txt").write_text("\n".join(str(Path(s.path).absolute()) for s in sources))
     script = Path(__file__).with_name("rival_encoders.py")
     found = {}
     for name in LIBRARIES:
@@ -183,7 +184,7 @@ def bench_vgg16(folder: Path, rounds: int) -> None:
     print(f"least cosine to float32: {least_cosine(encoders, images):.6f}")
 
 
-def course_loop(sources: list[ImageSource]):
+def course_loop(sources: list[ImageSource]) -> Work:
     """Returns the course's extraction: one image, one `predict`, one pickle at the end."""
     from keras.applications.vgg16 import preprocess_input
     from keras.utils import img_to_array, load_img
@@ -205,7 +206,7 @@ def course_loop(sources: list[ImageSource]):
     return extract
 
 
-def least_cosine(encoders: dict[str, Encoder], images_BHWC: np.ndarray) -> float:
+def least_cosine(encoders: dict[Precision, Encoder], images_BHWC: np.ndarray) -> float:
     """Returns the worst agreement of an image's vectors in two precisions."""
     first_NF, second_NF = (e.encode(images_BHWC)["vector"] for e in encoders.values())
     lengths_N = np.linalg.norm(first_NF, axis=1) * np.linalg.norm(second_NF, axis=1)
@@ -224,7 +225,7 @@ def bench_large(folder: Path, sides: Iterable[int], rounds: int) -> None:
             timings = alternate(
                 {
                     "decoding": work.load,
-                    "encoding": lambda images=images: encoder.encode(images),
+                    "encoding": partial(encoder.encode, images),
                     "extraction": work.run,
                 },
                 rounds,
@@ -248,8 +249,9 @@ def enlarged(folder: Path, side: int, num_images: int) -> Iterator[list[ImageSou
         for number in range(num_images):
             with Image.open(originals[number % len(originals)].path) as image:
                 factor = side / max(image.size)
-                size = tuple(round(length * factor) for length in image.size)
-                image.convert("RGB").resize(size).save(Path(work, f"{number:04d}.jpg"), quality=88)
+                width, height = (round(length * factor) for length in image.size)
+                photo = image.convert("RGB").resize((width, height))
+            photo.save(Path(work, f"{number:04d}.jpg"), quality=88)
         yield list_sources(Path(work), num_images)
 
 

@@ -15,10 +15,11 @@ import argparse
 import json
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from course import CourseSearch
@@ -33,6 +34,7 @@ from captioner.datasets.scenes.drawing import draw_scene
 from captioner.decoders.captions import CaptionGenerator
 from captioner.decoders.ensemble import load_decoders
 from captioner.decoders.precision import find_precision
+from captioner.decoders.storage import load_decoder
 from captioner.decoding.settings import SearchSettings
 from captioner.text.vocabulary import Vocabulary
 
@@ -58,7 +60,7 @@ class RepeatedGrids:
         """Which of the grids each image has."""
         return np.arange(len(self.image_ids)) % len(self.grids)
 
-    def read(self, kind: str, image_ids: list[str]) -> np.ndarray:
+    def read(self, kind: str, image_ids: Sequence[str]) -> np.ndarray:
         """Returns float32 (N, 7, 7, C)."""
         return self.grids[self.rows[[int(id_) for id_ in image_ids]]]
 
@@ -82,18 +84,18 @@ def encode_images(folder: Path | None, num_images: int) -> RepeatedGrids:
 
 def start_rival(python: str, features: RepeatedGrids, work: Path) -> tuple[Rival, list[list[int]]]:
     """Hands PyTorch the same weights and grids; returns it with the captions that it found."""
-    decoder = load_decoders(find_model(None).path)
+    decoder = load_decoder(find_model(None).path)
     spec = decoder.spec
     height, width, channels = spec.feature_shape
-    np.savez(
-        work / "shipped.npz",
-        grids=features.grids.reshape(-1, height * width, channels),
-        images=features.rows,
-        numbers=[SETTINGS.num_beams, SETTINGS.max_length, spec.attention_heads],
-        exponent=SETTINGS.length_exponent,
-        image_scale=spec.image_scale,
+    arrays: dict[str, Any] = {
+        "grids": features.grids.reshape(-1, height * width, channels),
+        "images": features.rows,
+        "numbers": np.array([SETTINGS.num_beams, SETTINGS.max_length, spec.attention_heads]),
+        "exponent": np.array(SETTINGS.length_exponent),
+        "image_scale": np.array(spec.image_scale),
         **{name: np.asarray(weight) for name, weight in decoder.weights.items()},
-    )
+    }
+    np.savez(work / "shipped.npz", **arrays)
     script = Path(__file__).with_name("rival_search.py")
     rival = Rival([python, script, work / "shipped.npz", work / "answers.json"])
     return rival, json.loads((work / "answers.json").read_text())

@@ -74,7 +74,7 @@ class CourseTraining:
     def _steps(self) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
         for image in range(self._num_images):
             own: Sequence[np.ndarray] = [
-                self._captions[c] for c in np.flatnonzero(self._captions.image_index == image)
+                self._captions[int(c)] for c in np.flatnonzero(self._captions.image_index == image)
             ]
             prefixes = [caption[:end] for caption in own for end in range(1, len(caption))]
             nexts = [caption[end] for caption in own for end in range(1, len(caption))]

@@ -120,6 +120,7 @@ class Rival:
     """
 
     def __init__(self, arguments: Sequence[object]) -> None:
+        self._command = " ".join(map(str, arguments))
         self._process = subprocess.Popen(
             [*map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -140,7 +141,7 @@ class Rival:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self._process.args} ended early")
+            raise SystemExit(f"{self._command} ended early")
         return line
 
 

@@ -56,12 +56,20 @@ def load_torch(folder: Path, precision: str) -> Encode:
     dtype = getattr(torch, precision)
 
     class Convolve(nn.Module):
-        def __init__(self, inputs, outputs, kernel, stride=1, groups=1, rectify=True) -> None:
+        def __init__(
+            self,
+            inputs: int,
+            outputs: int,
+            kernel: int,
+            stride: int = 1,
+            groups: int = 1,
+            rectify: bool = True,
+        ) -> None:
             super().__init__()
             self.kernel, self.stride, self.rectify = kernel, stride, rectify
             self.conv = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups)
 
-        def forward(self, x):  # TensorFlow's "same" padding
+        def forward(self, x: torch.Tensor) -> torch.Tensor:  # TensorFlow's "same" padding
             total = max((-(-x.shape[-1] // self.stride) - 1) * self.stride, 0)
             total = max(total + self.kernel - x.shape[-1], 0)
             before, after = total // 2, total - total // 2
@@ -71,7 +79,9 @@ def load_torch(folder: Path, precision: str) -> Encode:
             return nn.functional.relu6(x, inplace=True) if self.rectify else x
 
     class Block(nn.Module):
-        def __init__(self, inputs, outputs, kernel, stride, expansion) -> None:
+        def __init__(
+            self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int
+        ) -> None:
             super().__init__()
             inner = inputs * expansion
             expand = [Convolve(inputs, inner, 1)] if expansion > 1 else []
@@ -80,7 +90,7 @@ def load_torch(folder: Path, precision: str) -> Encode:
             self.layers = nn.Sequential(*expand, depth, project)
             self.adds = stride == 1 and inputs == outputs
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x + self.layers(x) if self.adds else self.layers(x)
 
     blocks: list[nn.Module] = [Convolve(3, 32, 3, 2)]

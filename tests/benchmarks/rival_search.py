@@ -48,7 +48,9 @@ class Attention:
         values = self._split(self._dense("values", places))
         return (self._dense("image_input", mean), keys, values), (hidden.tanh(), cell)
 
-    def step(self, words: Tensor, context: tuple[Tensor, ...], state: tuple[Tensor, Tensor]):
+    def step(
+        self, words: Tensor, context: tuple[Tensor, ...], state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Reads a word of each beam: log-probabilities of the next, and the next state."""
         image, keys, values = context
         embedded = self._embeddings[words] * self._embeddings.shape[1] ** 0.5
