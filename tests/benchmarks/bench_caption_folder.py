@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from harness import RATE_CELLS, alternate, captioner, print_table, run_process
+from harness import RATE_CELLS, alternate, captioner, make_parser, print_table, run_process
 
 from captioner.captioning.captioner import Captioner
 from captioner.captioning.folders import list_folder
@@ -90,9 +90,7 @@ def measure_memory(folder: Path, options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Prints both tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--images", type=int, nargs="+", default=[500, 2000])

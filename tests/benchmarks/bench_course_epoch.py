@@ -8,11 +8,10 @@ pipeline has trained, with fresh weights; its epoch is the first of several, as 
 and not one at whose end the learning rate is zero. The course takes 20 to 50 minutes for its epoch.
 """
 
-import argparse
 from pathlib import Path
 
 from course import CourseTraining
-from harness import print_table, time_once
+from harness import make_parser, print_table, time_once
 
 from captioner.datasets.formats import read_dataset
 from captioner.decoders.captions import CaptionGenerator
@@ -87,9 +86,7 @@ def train_course(task: Task) -> tuple[float, list[str]]:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("artifacts", type=Path)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--images", type=int, default=6000)

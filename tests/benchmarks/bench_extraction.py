@@ -15,7 +15,6 @@ that the processor time of decoding and of encoding allows when no processor eve
 is the part of extraction's own processor time that these two make up.
 """
 
-import argparse
 import pickle
 import subprocess
 import tempfile
@@ -27,7 +26,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from harness import RATE_CELLS, Rival, Work, alternate, print_table, tell_ratio
+from harness import RATE_CELLS, Rival, Work, alternate, make_parser, print_table, tell_ratio
 from limits import measure_product
 from PIL import Image
 
@@ -257,9 +256,7 @@ def enlarged(folder: Path, side: int, num_images: int) -> Iterator[list[ImageSou
 
 def main() -> None:
     """Prints the tables that are asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
     names = ("lite0", "vgg16", "large")
     parser.add_argument("--only", nargs="+", choices=names, default=names)

@@ -11,13 +11,12 @@ were dropped, for which one has to be root; "no digests" is without captioner's 
 them, so that every byte is read.
 """
 
-import argparse
 import json
 import os
 import sys
 from pathlib import Path
 
-from harness import Cost, Timing, captioner, print_table, run_process
+from harness import Cost, Timing, captioner, make_parser, print_table, run_process
 from small_files import make_data_set
 
 STAGES = ("extract", "tokenize", "train", "evaluate")
@@ -142,9 +141,7 @@ def _cells(costs: list[Cost]) -> list[str]:
 
 def main() -> None:
     """Prints the tables and draws the plot."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--plot", type=Path, default=Path("growth.svg"))

@@ -8,10 +8,9 @@ intervals; captioner starts from raw text and draws 1,000 samples. The bar is a 
 less. METEOR and SPICE, which need Java, are in neither.
 """
 
-import argparse
 import random
 
-from harness import RATE_CELLS, alternate, print_table
+from harness import RATE_CELLS, alternate, make_parser, print_table
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
@@ -42,9 +41,7 @@ def invent_captions(num_images: int) -> tuple[dict[str, str], dict[str, list[str
 
 def main() -> None:
     """Prints one table of the whole, and one of the parts."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()

@@ -11,7 +11,6 @@ The course asks `predict` for one word of one beam of one image, of a merge netw
 timed on two images and multiplied.
 """
 
-import argparse
 import json
 import random
 import tempfile
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from course import CourseSearch
-from harness import RATE_CELLS, Rival, Work, alternate, print_table, tell_ratio
+from harness import RATE_CELLS, Rival, Work, alternate, make_parser, print_table, tell_ratio
 
 from captioner.captioning.captioner import Captioner
 from captioner.captioning.engine import choose_search
@@ -134,9 +133,7 @@ def tell_same(ours: dict, theirs: list[list[int]]) -> None:
 
 def main() -> None:
     """Prints the table and the ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)

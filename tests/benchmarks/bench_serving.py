@@ -7,7 +7,6 @@ photograph. A server with batches of 1 is the other yardstick: what an image cos
 it is never captioned together with others.
 """
 
-import argparse
 import itertools
 import re
 import subprocess
@@ -17,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import captioner, print_table, time_once
+from harness import captioner, make_parser, print_table, time_once
 
 from captioner.captioning.folders import list_folder
 
@@ -60,7 +59,7 @@ def images_per_second(url: str, contents: list[bytes], num_clients: int) -> floa
 
 def main() -> None:
     """Prints a line of the table for each batch size."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("folder")
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--batch-size", type=int, nargs="+", default=[8, 1])

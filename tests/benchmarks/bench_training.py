@@ -10,14 +10,13 @@ less to compute. "products alone" are those of an epoch with the weights, at the
 machine's matrix products in this run: no epoch in that precision can be faster.
 """
 
-import argparse
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 from bench_scoring import invent_captions
 from course import NUM_FEATURES, CourseTraining
-from harness import RATE_CELLS, Timing, alternate, print_table, tell_ratio
+from harness import RATE_CELLS, Timing, alternate, make_parser, print_table, tell_ratio
 from limits import measure_product
 
 from captioner.datasets.records import CaptionedImage
@@ -151,9 +150,7 @@ def tell_limit(least: float, ours: Timing, course: Timing, rate: float) -> str:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--images", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()

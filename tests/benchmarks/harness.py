@@ -5,6 +5,7 @@ run and a benchmark prints their ratio. Processor time stands beside the clock, 
 that has other work stretches the one and hardly the other.
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -81,6 +82,13 @@ class Timing:
 
 
 RATE_CELLS = ("rate", "spread", "processor each")  # what `Timing.per` returns
+
+
+def make_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Returns the parser of a benchmark's command line, whose help is the file's docstring."""
+    return argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
 def time_once(work: Work) -> Cost:

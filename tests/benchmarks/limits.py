@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import print_table, time_once
+from harness import make_parser, print_table, time_once
 from PIL import Image
 
 from captioner.features.sources import count_workers
@@ -113,5 +113,11 @@ def draw_photo(size: tuple[int, int], seed: int = 0) -> bytes:
     return file.getvalue()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Prints the table."""
+    make_parser(__doc__).parse_args()
     measure_limits().show()
+
+
+if __name__ == "__main__":
+    main()

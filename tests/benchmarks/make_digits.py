@@ -7,10 +7,10 @@
 folders digits/0 ... digits/9.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
+from harness import make_parser
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -28,5 +28,12 @@ def write_digits(folder: Path, limit: int | None = None) -> None:
         grey.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path)
 
 
+def main() -> None:
+    """Writes all of them."""
+    parser = make_parser(__doc__)
+    parser.add_argument("folder", type=Path)
+    write_digits(parser.parse_args().folder)
+
+
 if __name__ == "__main__":
-    write_digits(Path(sys.argv[1]))
+    main()

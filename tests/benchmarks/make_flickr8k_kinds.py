@@ -8,10 +8,11 @@ dev images; the folders hold links, no copies.
 """
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from harness import make_parser
 
 from captioner.datasets.formats import read_dataset
 
@@ -63,5 +64,15 @@ def link_kinds(source: Path, folder: Path, most: int | None = None) -> None:
         print(f"{split:<6} {kind:<14} {count:>5}")
 
 
+def main() -> None:
+    """Links them and prints how many there are."""
+    parser = make_parser(__doc__)
+    parser.add_argument("source", type=Path, help="Flickr8k")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--most", type=int, help="training images of a kind")
+    options = parser.parse_args()
+    link_kinds(options.source, options.folder, options.most)
+
+
 if __name__ == "__main__":
-    link_kinds(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else None)
+    main()

@@ -6,10 +6,10 @@ The bar that fine-tuning must clear: scikit-learn's logistic regression over sta
 vectors, its strength chosen by five-fold cross-validation on the training images.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
+from harness import make_parser
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -42,5 +42,16 @@ def probe(folder: Path, name: str, weights: str) -> float:
     return float(classifier.score(encode(dev, encoder), dev.labels))
 
 
+def main() -> None:
+    """Prints it."""
+    parser = make_parser(__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("encoder", help="see `captioner models`")
+    parser.add_argument("weights", help='"imagenet", "random" or a file')
+    options = parser.parse_args()
+    accuracy = probe(options.folder, options.encoder, options.weights)
+    print(f"{accuracy:.1%} of the dev images")
+
+
 if __name__ == "__main__":
-    print(f"{probe(Path(sys.argv[1]), *sys.argv[2:]):.1%} of the dev images")
+    main()

@@ -1,12 +1,15 @@
-"""Small photographs in any number, with captions, for benchmarks about how things grow."""
+"""Small photographs in any number, with captions, for benchmarks about how things grow.
+
+python tests/benchmarks/small_files.py FOLDER NUMBER
+"""
 
 import csv
 import io
 import random
-import sys
 from pathlib import Path
 
 import numpy as np
+from harness import make_parser
 from PIL import Image
 
 SIDE = 64
@@ -48,5 +51,14 @@ def _write_image(images: Path, index: int) -> str:
     return name
 
 
+def main() -> None:
+    """Writes them."""
+    parser = make_parser(__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("number", type=int)
+    options = parser.parse_args()
+    make_data_set(options.folder, options.number)
+
+
 if __name__ == "__main__":
-    make_data_set(Path(sys.argv[1]), int(sys.argv[2]))
+    main()

@@ -10,7 +10,6 @@ storm; after the last the server is ended by SIGTERM with requests in flight, an
 by SIGINT: the requests must be answered and the exit code be 0.
 """
 
-import argparse
 import contextlib
 import http.client
 import itertools
@@ -26,6 +25,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from harness import make_parser
 
 from captioner.captioning.folders import list_folder
 
@@ -163,7 +164,7 @@ def end_in_flight(server: Server, contents: list[bytes], number: signal.Signals)
 
 def main() -> None:
     """Prints a line for each storm and each signal."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("folder")
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--storms", type=int, default=3)
