@@ -39,6 +39,7 @@ class CourseTraining:
         num_images: the first of them, which are trained on.
         vectors: float32 (num_images, 1280).
         vocabulary_size: words of the captions.
+        longest: tokens that every prefix is padded to; None takes those of the longest caption.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class CourseTraining:
         num_images: int,
         vectors: np.ndarray,
         vocabulary_size: int,
+        longest: int | None = None,
     ) -> None:
         self._captions, self._num_images, self._vectors = captions, num_images, vectors
         self._vocabulary_size = vocabulary_size
-        self._longest = max(map(len, captions))
+        self._longest = max(map(len, captions)) if longest is None else longest
         self._network = build_course_network(self._longest, vocabulary_size)
         self._network.train_on_batch(*next(self._steps()))  # compiles
 
