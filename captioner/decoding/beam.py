@@ -91,7 +91,10 @@ def search_beams(
 
 
 def _begin(start: tuple[Tree, Tree], settings: SearchSettings, tokens: SpecialTokens) -> _Search:
-    """One beam of a group is the empty caption; the others do not exist, or all would be alike."""
+    """One beam of a group is the empty caption; the others do not exist, or all would be alike.
+
+    So there is one state for an image before its first word, and one for each beam after it.
+    """
     context, state = start
     num_images = count_rows(state)
     beams = [num_images, settings.num_beams]
@@ -101,7 +104,7 @@ def _begin(start: tuple[Tree, Tree], settings: SearchSettings, tokens: SpecialTo
         images_A=tf.range(num_images),
         wanted_A=tf.ones([num_images], tf.bool),
         context=context,
-        state=repeat_rows(state, settings.num_beams),
+        state=state,
         ids_AKT=tf.fill([*beams, settings.max_length], tokens.padding),
         log_probs_AK=tf.tile(log_probs_K[None], [num_images, 1]),
         previous_AK=tf.fill(beams, tokens.start),
@@ -133,7 +136,7 @@ def _add_word(
     """Lets every beam end or grow by a word; the longest captions may only end."""
     previous_B = tf.reshape(search.previous_AK, [-1])
     ids_BT = tf.reshape(search.ids_AKT, [-1, settings.max_length])
-    log_probs_BV, state = step(previous_B, search.state, search.context)
+    log_probs_BV, state = _read_word(step, search, previous_B)
     log_probs_BV = rule_out_words(log_probs_BV, ids_BT, previous_B, position, settings, tokens)
     ended, grown = choose_words(search.log_probs_AK, log_probs_BV, settings, tokens)
     search = search._replace(
@@ -144,6 +147,15 @@ def _add_word(
         lambda: _grow(search, grown, state, position),
         lambda: search,
     )
+
+
+def _read_word(step: Step, search: _Search, previous_B: tf.Tensor) -> tuple[tf.Tensor, Tree]:
+    """Reads the last word of all beams; the start, which they share, once for each image."""
+    num_read = count_rows(search.state)
+    read = step(previous_B[:num_read], search.state, search.context)
+    num_alike = tf.size(previous_B) // num_read
+    log_probs_BV, state = tf.cond(num_alike > 1, lambda: repeat_rows(read, num_alike), lambda: read)
+    return log_probs_BV, state
 
 
 def _grow(search: _Search, grown: Grown, state: Tree, position: tf.Tensor) -> _Search:

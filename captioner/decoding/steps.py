@@ -30,6 +30,7 @@ class Step(Protocol):
         """Maps tokens, int32 (B,), to log-probabilities, float32 (B, V), and the next state.
 
         The state has first dimension B, the context N: an image is kept once for all its beams.
+        The first word may be read of fewer beams than the next.
         """
 
 
@@ -38,7 +39,7 @@ def count_rows(tree: Tree) -> tf.Tensor:
     return tf.shape(tf.nest.flatten(tree)[0])[0]
 
 
-def repeat_rows(tree: Tree, times: int) -> Tree:
+def repeat_rows(tree: Tree, times: int | tf.Tensor) -> Tree:
     """Gives each image `times` rows, side by side: (N, ...) -> (N * times, ...)."""
     return tf.nest.map_structure(lambda tensor: tf.repeat(tensor, times, axis=0), tree)
 

@@ -5,9 +5,10 @@
 Captions and features are invented, as many words as Flickr8k has to a caption and as large a
 vocabulary. The course's training expands each caption into its prefixes, pads them to the longest
 caption of Flickr8k and takes one image a step; it is timed on a few images and multiplied, which
-the table says. LSTM and embedding have the same sizes as ours. The course's network merges a vector: beside our attention over a grid it has
-less to compute. "products alone" are those of an epoch with the weights, at the best rate of the
-machine's matrix products in this run: no epoch in that precision can be faster.
+the table says. LSTM and embedding have the same sizes as ours. The course's network merges a
+vector: beside our attention over a grid it has less to compute. "products alone" are those of an
+epoch with the weights, at the best rate of the machine's matrix products in this run: no epoch in
+that precision can be faster.
 """
 
 from collections.abc import Sequence

@@ -248,7 +248,7 @@ def test_an_image_that_is_done_early_leaves_the_others_alone():
 
     def step_or_stop(tokens_B, before_B, image_N):
         log_probs_BV, state = step(tokens_B, before_B, tf.minimum(image_N, 2))
-        image_B = tf.repeat(image_N, 3)
+        image_B = tf.repeat(image_N, tf.size(tokens_B) // tf.size(image_N))
         stop_BV = tf.gather(tf.constant(short), tokens_B)
         return tf.where(image_B[:, None] == 3, stop_BV, log_probs_BV), state
 
