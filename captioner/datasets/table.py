@@ -24,9 +24,9 @@ TABLES = (
     "*.jsonl",
 )
 IMAGE_FOLDERS = ("Images", "images", ".")
-IMAGE_COLUMNS = ("image", "file_name")
+IMAGE_COLUMNS = ("image", "file_name", "filename", "file", "path")
 CAPTION_COLUMNS = ("caption", "text", "captions")
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {".csv": ",;", ".tsv": "\t"}  # spreadsheets of many countries write semicolons
 
 NO_IMAGE = "row names no image"
 NO_CAPTION = "row has no caption"
@@ -38,9 +38,10 @@ UNKNOWN_SPLIT = f"split is none of {', '.join(SPLIT_NAMES)}"
 def read_table(source: DatasetSource) -> CaptionDataset:
     """Reads a table with one caption a row, or in JSON Lines a list of captions.
 
-    The image's column is `image` or `file_name`, its captions' `caption`, `text` or
-    `captions`. A column `split` decides splits where there is one, else split lists, else
-    splits are drawn by image. An image may have many rows.
+    The image's column is `image`, `file_name`, `filename`, `file` or `path`, its captions'
+    `caption`, `text` or `captions`. CSV has commas, or semicolons throughout. A column `split`
+    decides splits where there is one, else split lists, else splits are drawn by image. An image
+    may have many rows.
 
     Args:
         source: the folder, with whatever the user named beyond it.
@@ -71,20 +72,28 @@ def read_table_rows(file: TextFile, contents: Contents) -> Iterator[tuple[str, M
     if suffix == ".jsonl":
         yield from _read_objects(file, contents)
     elif suffix in DELIMITERS:
-        _check_header(file, read_header(file, DELIMITERS[suffix]))
-        yield from read_rows(file, DELIMITERS[suffix], CAPTION_COLUMNS)
+        yield from read_rows(file, _find_delimiter(file, DELIMITERS[suffix]), CAPTION_COLUMNS)
     else:
         raise UsageError(f"{file.path} is no table. Expected a .csv, .tsv or .jsonl file.")
 
 
-def _check_header(file: TextFile, header: tuple[str, ...]) -> None:
-    for columns in (IMAGE_COLUMNS, CAPTION_COLUMNS):
-        if not set(columns) & set(header):
-            raise DatasetError(
-                f"{file.path} has no column {' or '.join(columns)}. Its first line must name the "
-                f"columns, such as `image,caption` or `image,caption,split`. Received: "
-                f"{', '.join(header)[:200]!r}."
-            )
+def _find_delimiter(file: TextFile, delimiters: str) -> str:
+    """Returns the delimiter with which the first line names the columns that are needed."""
+    headers = {delimiter: read_header(file, delimiter) for delimiter in delimiters}
+    for delimiter, header in headers.items():
+        if not _missing_columns(header):
+            return delimiter
+    header = max(headers.values(), key=len)
+    columns = _missing_columns(header)[0]
+    raise DatasetError(
+        f"{file.path} has no column {' or '.join(columns)}. Its first line must name the "
+        f"columns, such as `image,caption` or `image,caption,split`. Received: "
+        f"{', '.join(header)[:200]!r}."
+    )
+
+
+def _missing_columns(header: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [names for names in (IMAGE_COLUMNS, CAPTION_COLUMNS) if not set(names) & set(header)]
 
 
 def _read_objects(file: TextFile, contents: Contents) -> Iterator[tuple[str, dict[str, Any]]]:

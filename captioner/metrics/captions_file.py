@@ -5,7 +5,7 @@ Taken are, by suffix and content:
 - `.jsonl`: one object a line, {"image_id": ..., "caption": ...};
 - `.json`: a list of such objects, as COCO's results format has it;
 - `.csv`: two columns, image and caption, or any with a header that names these two, such as
-  the table of `captioner caption --csv`;
+  the table of `captioner caption --csv`; with semicolons where the header has them;
 - text: `image<TAB>caption` on each line, or columns with a header as in `.csv`; or one caption a
   line in the order of the split.
 
@@ -129,10 +129,13 @@ def _pick(place: str, record: dict[str, Any], keys: Sequence[str]) -> Any:
 
 
 def _parse_csv(path: Path, text: str) -> Iterator[NamedCaption]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # as spreadsheets of many countries write
+    header = next(csv.reader([text.partition("\n")[0]], delimiter=";"), [])
+    delimiter = "," if _find_columns(header) is None else ";"
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         rows = ((f"{path}:{reader.line_num}", row) for row in reader if row)
-        yield from _parse_rows(rows, "a comma")
+        yield from _parse_rows(rows, "a comma" if delimiter == "," else "a semicolon")
     except csv.Error as error:
         raise ScoreError(f"{path}:{reader.line_num}: this is no CSV: {error}.") from error
 

@@ -102,6 +102,13 @@ def test_table_columns_may_come_in_any_order_with_splits(tmp_path):
     assert splits(dataset) == {"a": "train", "b": "dev", "sub/c": "test"}
 
 
+@pytest.mark.parametrize("column", ["image", "file_name", "filename", "file", "path"])
+def test_table_may_have_semicolons_and_other_names_of_the_image(tmp_path, column):
+    text = f'"{column}";"Caption"\na.jpg;A dog, running\nb.jpg;"A cat; asleep"\n'
+    dataset = read_dataset("table", write_set(tmp_path, **{"captions.csv": text}))
+    assert captions(dataset) == {"a": ("A dog, running",), "b": ("A cat; asleep",)}
+
+
 def test_table_names_may_lack_their_suffix_and_use_backslashes(tmp_path):
     text = "image\tcaption\na\tA dog\nsub\\c.png\tTwo men\n"
     dataset = read_dataset("table", write_set(tmp_path, **{"captions.tsv": text}))
@@ -143,7 +150,7 @@ def test_table_rows_that_disagree_on_the_split_are_an_error(tmp_path):
 
 
 def test_table_without_its_columns_says_what_it_found(tmp_path):
-    with pytest.raises(DatasetError, match=r"no column image or file_name.*'photo, words'"):
+    with pytest.raises(DatasetError, match=r"no column image or file_name or .*'photo, words'"):
         read_dataset("table", write_set(tmp_path, **{"captions.csv": "photo,words\na.jpg,A dog\n"}))
 
 

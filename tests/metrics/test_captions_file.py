@@ -33,6 +33,8 @@ def write(tmp_path):
                   "dog.final.jpg,\n"),
         ("c.csv", 'root,path,Caption,n\n.,beach/1.jpg,"a dog, running",1\n,beach/2.jpg,two men,\n'
                   ",dog.final.jpg,,\n"),
+        ("c.csv", '"Image";"Caption"\nbeach/1.jpg;a dog, running\n"beach/2.jpg";two men\n'
+                  "dog.final.jpg;\n"),
         ("c.tsv", "image\tcaption\nbeach/1.jpg\ta dog, running\nbeach/2\ttwo men\ndog.final\t\n"),
         ("c.txt", "beach/1.jpg#0\ta dog, running\nbeach\\2.jpg\ttwo men\n./dog.final.jpg\t"),
         ("c.txt", "a dog, running\ntwo men\n\n"),
