@@ -72,7 +72,7 @@ class Encoder:
         self._shapes = {kind: tuple(features[plain_kind(kind)].shape[1:]) for kind in self.outputs}
         image = (batch_size, spec.rule.height, spec.rule.width, 3)
 
-        @tf.function(input_signature=[tf.TensorSpec(image, tf.uint8)])
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec(image, tf.uint8)])
         def encode(images_BHWC: tf.Tensor) -> list[tf.Tensor]:
             inputs_BHWC = preprocess(preprocessing, images_BHWC)
             seen = dict(

@@ -34,7 +34,7 @@ def compile_step(
     optimizer.build(weights)
     weights_of = tf.constant(class_weights_C, tf.float32)
 
-    @tf.function(input_signature=_batch_signature(classifier))
+    @tf.function(autograph=False, input_signature=_batch_signature(classifier))
     def step(images_BHWC: tf.Tensor, labels_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images_BHWC = augmenter(images_BHWC)
         with tf.GradientTape() as tape:
@@ -52,7 +52,7 @@ def compile_step(
 def compile_prediction(classifier: Classifier) -> Callable[[np.ndarray], tf.Tensor]:
     """Compiles the class probabilities, float32 (B, C), of images, uint8 (B, H, W, 3)."""
 
-    @tf.function(input_signature=_batch_signature(classifier)[:1])
+    @tf.function(autograph=False, input_signature=_batch_signature(classifier)[:1])
     def predict(images_BHWC: tf.Tensor) -> tf.Tensor:
         return classifier(images_BHWC, training=False)
 

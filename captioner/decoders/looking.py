@@ -48,7 +48,7 @@ class AttentionReader:
         self._grid = decoder.spec.feature_shape[:2]
         shape = (batch_size, *decoder.spec.feature_shape)
         signature = [tf.TensorSpec(shape), tf.TensorSpec([batch_size, None], tf.int32)]
-        self._look = tf.function(decoder.look, input_signature=signature)
+        self._look = tf.function(decoder.look, autograph=False, input_signature=signature)
 
     def read(self, features_N: np.ndarray, captions: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Returns the attention of each word of each caption.

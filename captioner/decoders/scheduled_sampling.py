@@ -40,7 +40,7 @@ def compile_mixing(decoder: Decoder, tokens: SpecialTokens) -> MixWords:
         tf.TensorSpec([2], tf.int32),
     ]
 
-    @tf.function(input_signature=signature)
+    @tf.function(autograph=False, input_signature=signature)
     def mix(
         features_N: tf.Tensor, words: CaptionWords, share: tf.Tensor, seed: tf.Tensor
     ) -> CaptionWords:

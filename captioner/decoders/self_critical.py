@@ -121,7 +121,7 @@ def _compile_drawing(
     """Compiles the drawing of captions: (features_N, seed) -> ids (M, T), end token included."""
     features = tf.TensorSpec([None, *decoder.spec.feature_shape], tf.float32)
 
-    @tf.function(input_signature=[features, tf.TensorSpec([2], tf.int32)])
+    @tf.function(autograph=False, input_signature=[features, tf.TensorSpec([2], tf.int32)])
     def draw(features_N: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         start = decoder.start(features_N)
         return draw_captions(decoder.step, start, num_samples, MAX_TOKENS, seed, tokens)

@@ -44,7 +44,7 @@ def compile_step(
     ]
     variables = [variable.value for variable in decoder.weights.values()]
 
-    @tf.function(input_signature=signature)
+    @tf.function(autograph=False, input_signature=signature)
     def step(
         features_N: tf.Tensor,
         words: CaptionWords,
@@ -76,7 +76,7 @@ def compile_loss(decoder: Decoder) -> Callable[..., tf.Tensor]:
     """
     signature = [*batch_signature(decoder.spec), tf.TensorSpec([None], tf.int32)]
 
-    @tf.function(input_signature=signature)
+    @tf.function(autograph=False, input_signature=signature)
     def measure(features_N: tf.Tensor, words: CaptionWords, targets_P: tf.Tensor) -> tf.Tensor:
         return mean_loss(decoder.predict(features_N, words).logits_PV, targets_P)
 

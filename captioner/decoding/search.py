@@ -30,7 +30,8 @@ class CaptionSearch:
 
     Args:
         start: encodes images: features (N, ...) -> (context, state).
-        step: maps (tokens_B, state, context) to (log-probabilities_BV, state).
+        step: maps (tokens_B, state, context) to (log-probabilities_BV, state); neither has `if` or
+            `for` over tensors, but `tf.cond` and `tf.while_loop`.
         settings: how to search.
         tokens: the ids that are no words.
         batch_size: most images searched for at a time, 1 or more.
@@ -54,7 +55,9 @@ class CaptionSearch:
         self.settings = settings
         self.batch_size = batch_size
 
-        @tf.function
+        # Searches, and whoever gives `step`, write loops and conditions as operations: to look
+        # for Python's in all functions takes as long as the rest of compiling.
+        @tf.function(autograph=False)
         def search(*features: tf.Tensor) -> tuple[tf.Tensor, ...]:
             return _METHODS[settings.method](step, start(*features), settings, special)
 
