@@ -55,8 +55,8 @@ class CaptionSearch:
         self.settings = settings
         self.batch_size = batch_size
 
-        # Searches, and whoever gives `step`, write loops and conditions as operations: to look
-        # for Python's in all functions takes as long as the rest of compiling.
+        # Searches, and whoever gives `step`, write loops and conditions as operations; to look
+        # for Python's in every function takes seconds.
         @tf.function(autograph=False)
         def search(*features: tf.Tensor) -> tuple[tf.Tensor, ...]:
             return _METHODS[settings.method](step, start(*features), settings, special)
