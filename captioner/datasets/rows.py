@@ -35,7 +35,7 @@ def read_rows(file: TextFile, delimiter: str, caption_columns: Collection[str]) 
 
     Args:
         file: a table whose first line names the columns.
-        delimiter: one character, "," or a tab.
+        delimiter: one character, ",", ";" or a tab.
         caption_columns: the names that the column of captions may have.
     """
     header = read_header(file, delimiter)

@@ -130,7 +130,7 @@ def _pick(place: str, record: dict[str, Any], keys: Sequence[str]) -> Any:
 
 def _parse_csv(path: Path, text: str) -> Iterator[NamedCaption]:
     # as spreadsheets of many countries write
-    header = next(csv.reader([text.partition("\n")[0]], delimiter=";"), [])
+    header = text.partition("\n")[0].replace('"', "").split(";")
     delimiter = "," if _find_columns(header) is None else ";"
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:

@@ -122,12 +122,12 @@ def count_products(decoder: Decoder, num_images: int, num_words: int) -> float:
 
     Each image is encoded once, and no padding is read. Weights that read an image take part in two
     products, for the output and for their gradient; all others in a third, for the gradient of
-    what they read.
+    what they read; the table of words predicts words as well.
     """
     num_places = num_images * int(np.prod(decoder.spec.feature_shape[:-1]))
     total = 0.0
     for name, weight in decoder.weights.items():
-        if len(weight.shape) != 2 or is_only_looked_up(name, decoder):
+        if len(weight.shape) != 2:
             continue
         layer, size = name.split("/")[0], int(np.prod(weight.shape))
         if layer in OF_PLACES:
@@ -137,11 +137,6 @@ def count_products(decoder: Decoder, num_images: int, num_words: int) -> float:
         else:
             total += 3 * 2 * size * num_words
     return total
-
-
-def is_only_looked_up(name: str, decoder: Decoder) -> bool:
-    """Says whether a weight is a table of words that predicts none."""
-    return name.startswith("embedding/") and not decoder.spec.tied_embeddings
 
 
 def tell_limit(least: float, ours: Timing, course: Timing, rate: float) -> str:

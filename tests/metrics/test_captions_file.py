@@ -115,6 +115,7 @@ def test_missing_images_are_left_to_the_scores(write):
         ("c.csv", 'id,n,text\n1,7,a dog\n2,8', r"c\.csv:3: expected 3 fields as in the first line; "
                                                 "found 2 fields"),
         ("c.csv", '1,"a dog', r"c\.csv:1: this is no CSV"),
+        ("c.csv", "a" * 200_000, r"c\.csv:1: this is no CSV"),
         ("c.txt", "1\ta dog\n2 two men", r"c\.txt:2: expected an image, a tab and a caption; "
                                          r"found 1 field\."),
         ("c.txt", "a dog", r"c\.txt: 1 lines for 2 images"),
